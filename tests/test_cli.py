@@ -372,6 +372,26 @@ def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[s
     assert re.search(r"random \(run\) +none +MLP", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--json here/out.json", "here is a file: give a file in a folder"),
+        ("--json there.json", "--json there.json is a folder"),
+        ("--plot out.xyz", r"--plot out.xyz: a picture's name ends in .*\.png"),
+        ("--plot out", "--plot out: a picture's name ends in"),
+        ("--plot here/out.png", "here is a file: give a file in a folder"),
+    ],
+)
+def test_where_results_go_is_checked_before_any_work(
+    words: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("here").touch()
+    Path("there.json").mkdir()
+    assert re.search(said, fails(capsys, "evaluate", "no-such-run", *words.split()))
+
+
 def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str]) -> None:
     ok("condense", "kcenter", *PICK, "--out", "run")
     small = graphcondense.load("run")
@@ -391,6 +411,12 @@ def test_evaluate_tensors_of_another_project(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     assert "LabelProp *" in said.out
     assert "memory: training is expected to add at most" in said.err
+    for flag in ("--adj adj_digits.pt", "--labels gcond", "--threshold 0.5"):
+        name = flag.split()[0].removeprefix("--")
+        told = fails(capsys, "evaluate", "run", *quick, *flag.split())
+        assert re.search(f"{name}=.* is for tensors of other projects.*run is none", told)
+    ok("evaluate", "run", "feat_digits.pt", *quick, "--baselines", "none", "--threshold", "0.5")
+    capsys.readouterr()
     Path("label_digits.pt").unlink()
     assert "without labels" in fails(capsys, "evaluate", "feat_digits.pt", *quick)
     assert "no file or folder feat" in fails(capsys, "evaluate", "feat", *quick)

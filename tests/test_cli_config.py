@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from graphcondense.cli import main
 from graphcondense.report.runs import read_runs
 from graphcondense.report.sections import flags
 from graphcondense.saved.condensed import load
+from tests.toys import toy_graphs
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,18 @@ def test_an_origin_may_say_more_and_the_command_line_wins(ran: Path, tmp_path: P
     words = ["condense", "--config", str(path), "--out", str(tmp_path / "out"), "--quiet"]
     assert main(words) == 2
     assert main([*words, "--data-seed", "0"]) == 0
+
+
+def test_a_config_of_data_with_one_setting_is_run_again(tmp_path: Path) -> None:
+    """What it says of the setting is no choice of it."""
+    torch.save(toy_graphs(), tmp_path / "g.pt")
+    words = ["--data", str(tmp_path / "g.pt"), "--size", "6", "--quiet", "--no-progress"]
+    assert main(["condense", "random", *words, "--out", str(tmp_path / "a")]) == 0
+    again = ["--config", str(tmp_path / "a/config.yaml"), "--out", str(tmp_path / "b"), "--quiet"]
+    assert main(["condense", *again]) == 0
+    assert load(tmp_path / "a").condensed["hash"] == load(tmp_path / "b").condensed["hash"]
+    words += ["--setting", "inductive", "--out", str(tmp_path / "c")]
+    assert main(["condense", "random", *words]) == 2
 
 
 def test_the_config_of_a_private_run_draws_noise_anew(tmp_path: Path) -> None:

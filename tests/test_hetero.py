@@ -409,14 +409,14 @@ def without(data: HeteroData, change: Callable[[HeteroData], object]) -> HeteroD
         (lambda s: s["paper"].update({"x": torch.zeros(12, 3)}), "'paper' have 3 features"),
         (lambda s: s["author"].update({"x": None, "num_nodes": 6}), "'author' have no features x"),
         (lambda s: s.__delitem__(("paper", "cites", "paper")), "lacks .*cites.* of the relations"),
-        (lambda s: s["paper"].update({"y": torch.full((12,), 7)}), "a node of class 7"),
+        (lambda s: s["paper"].update({"y": torch.full((12,), 7)}), "a training node of class 7"),
         (lambda s: s["paper"].update({"y": torch.ones(12, 4)}), "over 4 classes"),
         (
             lambda s: s["paper"].update({"y": torch.full((12, 3), torch.nan)}),
-            r"soft label \(nan, nan, nan\) in row 0; give finite numbers",
+            "y has soft labels that are NaN or infinite",
         ),
-        (lambda s: s["paper"].update({"y": torch.ones(12)}), "give classes"),
-        (lambda s: s["paper"].update({"y": torch.ones(3)}), "needs labels y of its 12 'paper'"),
+        (lambda s: s["paper"].update({"y": torch.full((12,), 0.5)}), "fractional values"),
+        (lambda s: s["paper"].update({"y": torch.ones(3)}), "12 nodes but .* 3 labels"),
         (lambda s: s["paper"].train_mask.fill_(False), "train_mask is all False"),
     ],
 )

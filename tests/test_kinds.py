@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +25,7 @@ from graphcondense.kinds.kind import About, Measured, Setting, of_one
 from graphcondense.methods import all_methods
 from graphcondense.saved.condensed_graph import CondensedGraph
 from tests.cases import toy_graph
+from tests.toys import toy_graphs, toy_hetero, toy_images, toy_rows
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,14 @@ def test_a_fifth_kind_is_opened_by_name(series: None) -> None:
         graphcondense.condense(7, "random", nodes=2)
     with pytest.raises(ValueError, match="two kinds of data are called 'node'"):
         register(DataKind(**{**vars(data_kinds()["series"]), "name": "node"}))
+
+
+@pytest.mark.parametrize("setting", ["transductive", "inductive"])
+@pytest.mark.parametrize("make", [toy_graphs, toy_images, toy_rows, toy_hetero])
+def test_one_setting_is_no_choice(make: Callable[[], Any], setting: Any) -> None:
+    options: dict[str, Any] = {"nodes": 9} if make is toy_hetero else {"size": 6}
+    with pytest.raises(ValueError, match=f"setting='{setting}' cannot act: .* have one setting"):
+        graphcondense.condense(make(), "random", setting=setting, progress=False, **options)
 
 
 def test_every_kind_is_known_at_every_layer() -> None:

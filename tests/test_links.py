@@ -542,7 +542,7 @@ def test_a_set_of_another_split_is_told() -> None:
     one, two = (split_links(toy_graph(), negatives=5, seed=seed) for seed in (0, 1))
     small = graphcondense.condense(one, nodes=6, progress=False)
     short: dict[str, Any] = {"models": ["GCN"], "seeds": 1, "epochs": 2, "progress": False}
-    with pytest.warns(UserWarning, match=f"other links \\({one.digest}\\).*only the split"):
+    with pytest.warns(UserWarning, match=f"other data \\({one.digest}\\).*only the split"):
         graphcondense.evaluate(small, two, **short)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

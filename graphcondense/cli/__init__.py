@@ -118,12 +118,13 @@ def _dispatch(words: list[str]) -> None:
 
 def _command(name: str, argv: list[str]) -> None:
     """Run a command and print what it is asked to give."""
-    common = glance(argv, "--plugin", "--json", "--quiet")
+    common = glance(argv, "--plugin", "--json", "--quiet", "--plot")
     if asks_help(argv) and common.plugin is None and not has_plugins():
         page = page_of([name, *argv])
         if page is not None:
             print(page)
             return
+    _check_targets(common.json, common.plot)
     with speaking(common.quiet is not None, common.json == "-"):
         heavy = name not in LIGHT or common.plugin is not None
         if heavy and "torch" not in sys.modules:
@@ -153,6 +154,18 @@ def _command(name: str, argv: list[str]) -> None:
 
             write_whole(common.json, f"{text}\n")
             note(f"written: {common.json}")
+
+
+def _check_targets(numbers: str | None, picture: str | None) -> None:
+    """Raise a ValueError for a file that could not be written once the work is done."""
+    from graphcondense.ops.figures import refuse_format
+    from graphcondense.ops.files import refuse_target
+
+    if numbers and numbers != "-":
+        refuse_target(numbers, "--json")
+    if picture:
+        refuse_target(picture, "--plot")
+        refuse_format(picture, "--plot")
 
 
 def _bare_json(words: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,9 @@ def _note_memory(run: Opened, given: Mapping[str, Any], training: Mapping[str, o
         models = evaluator.all
     names = evaluator.usual if models is None else listed(models, "models")
     seeds = evaluator.seeds if given["seeds"] is None else given["seeds"]
-    sets = [graphs[0] for graphs in evaluator.sets(run.graphs).values()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the evaluation says it
+        sets = [graphs[0] for graphs in evaluator.sets(run.graphs).values()]
     sets += [run.task] if "whole" in given["baselines"] else []
     sizes = [evaluator.contestant(name).memory_bytes(one, seeds) for name in names for one in sets]
     if expected := max((size for size in sizes if size is not None), default=None):

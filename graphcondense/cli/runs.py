@@ -114,6 +114,7 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
     first_look = parse(parser, argv)
     check_device(first_look.device)
     from graphcondense.data import load_condensed, open_small
+    from graphcondense.data.foreign import refuse_unread
     from graphcondense.report.runs import FORMS, kind_of_small
 
     paths = [Path(path).expanduser() for path in first_look.runs]
@@ -128,14 +129,17 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
     kind = "image" if kind_of_small(small) == "image" else where.kind
     if kind not in kinds:
         raise ValueError(_one_graph_alone(parser.prog.split()[-1], str(first), kind))
+    foreign: Config = foreign_flags().values(args)
+    if kind != "node" or all(map(_is_ours, paths)):
+        refuse_unread(first, **foreign)
     loaded = [_open(p, kind, where.named()) for p in paths if kind != "node" or _is_ours(p)]
     where.check()
     if where.table is not None and not named_in(argv) & {"table", "edges"}:
         refuse_changed(where, files_of({} if small is None else record_of(small)))
     task: Any = where.load(kind)
     if kind == "node":
-        foreign: Config = foreign_flags().values(args)
-        loaded = [open_small(path, real=task, **foreign) for path in paths]
+        how: list[Config] = [{} if _is_ours(path) else foreign for path in paths]
+        loaded = [open_small(p, real=task, **own) for p, own in zip(paths, how, strict=True)]
     sizes = [_count(small) for small in loaded]
     graphs: dict[str, list[Any]] = {}
     sections = {(record_of(g).get("method"), record_of(g).get("preset")) for g in loaded}

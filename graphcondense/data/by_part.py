@@ -74,3 +74,15 @@ def memory_of(values: object) -> int | None:
     if isinstance(values, np.ndarray) and values.size:
         return values.ctypes.data
     return None
+
+
+def refuse_idle_seed(seed: int, why: str) -> None:
+    """Raise a ValueError for a seed of a split where none is drawn; 0, the usual one, asks for
+    nothing.
+
+    >>> refuse_idle_seed(3, "the graphs have a split")
+    Traceback (most recent call last):
+    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out
+    """
+    if seed:
+        raise ValueError(f"seed={seed} cannot act, it draws splits: {why}; leave it out")

@@ -76,6 +76,7 @@ def load(
             validation, the rest for test (a class of 50 nodes or fewer: a third each).
             ``random``: 20 a class, 500 and 1,000. By default ``public``, else ``seeded``.
         seed: draws the splits ``seeded`` and ``random``; of several published splits, which one.
+            One that draws nothing is refused.
         normalize: of one graph. ``row``: as PyG's ``NormalizeFeatures``, the smallest feature is
             subtracted, then each row divided by its sum where that is above one. ``standard``:
             zero mean and unit variance a column, fitted on the *training* rows. ``none``.

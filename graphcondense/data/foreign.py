@@ -24,6 +24,7 @@ from graphcondense.data.reading import TEXT_LABELS, adjacency, labels, mask
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.arrays import plain, sparse
 from graphcondense.ops.budget import Budget
+from graphcondense.ops.fields import brief
 from graphcondense.ops.types import Record
 from graphcondense.saved.compact import FACTOR, FREE
 from graphcondense.saved.condensed import load as load_condensed
@@ -76,6 +77,7 @@ def open_small(
     if path.is_dir() and not (path / "condensed.safetensors").is_file():
         path = _features_in(path)
     if path.is_dir() or path.suffix == ".safetensors":
+        refuse_unread(path, adj, labels, threshold)
         small = load_condensed(path)
     elif path.suffix == ".pt":
         small = _open_pt(path, adj, labels, threshold, real)
@@ -86,6 +88,22 @@ def open_small(
     if real is not None:
         _check_against(small, real, path)
     return small
+
+
+def refuse_unread(
+    path: str | Path,
+    adj: str | Path | None = None,
+    labels: str | Path | None = None,
+    threshold: float = 0.0,
+) -> None:
+    """Raise a ValueError for options of tensors of other projects where ``path`` holds none."""
+    given = {"adj": adj, "labels": labels, "threshold": threshold or None}
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}={brief(value)} is for tensors of other projects, such as feat_NAME.pt, "
+                f"and {path} is none: leave it out"
+            )
 
 
 def check_threshold(threshold: object) -> None:

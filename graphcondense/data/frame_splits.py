@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.by_part import refuse_idle_seed
 from graphcondense.data.column_fitting import stamps_of
 from graphcondense.data.frame_columns import check_column
 from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows
 from graphcondense.ops.arrays import Array
+from graphcondense.ops.fields import brief
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,13 +71,12 @@ def parted(
     given = isinstance(split, str | Mapping)
     if given and by is not None:
         raise ValueError(
-            f"by={by!r} deals out shares, and split={split!r} says the splits: give one of them"
+            f"by={by!r} deals out shares, and split={brief(split)} says the splits: give one of "
+            "them"
         )
     if seed and (given or by is not None):
-        says = f"by={by!r} deals them out" if by is not None else f"split={split!r} says the splits"
-        raise ValueError(
-            f"seed={seed} cannot act: it draws shares of rows, and {says}; leave it out"
-        )
+        told = f"split={brief(split)} says the splits"
+        refuse_idle_seed(seed, f"by={by!r} deals out shares" if by is not None else told)
     if isinstance(split, str):
         out = _by_words(frame, split)
     elif isinstance(split, Mapping):
@@ -90,7 +91,7 @@ def parted(
             out = drawn(known, groups, shares, seed)
     rows = {name: torch.from_numpy(np.sort(part).astype(np.int64)) for name, part in out.items()}
     if not len(rows["train"]):
-        raise ValueError(f"split={split!r} leaves no row to train on")
+        raise ValueError(f"split={brief(split)} leaves no row to train on")
     if not bool(known_rows(y[rows["train"]], kind).any()):
         raise ValueError("no training row has a target; draw another split, or give it targets")
     return rows
@@ -103,8 +104,8 @@ def _shares(split: object) -> tuple[float, float, float]:
     )
     if not right or not numbers[0] or sum(numbers) > 1 + 1e-9:
         raise ValueError(
-            f"split={split!r} must be three shares to train, validate and test that add up to one "
-            "at most, such as (0.6, 0.2, 0.2), the name of a column, or a mask for each split"
+            f"split={brief(split)} must be three shares to train, validate and test that add up to "
+            "one at most, such as (0.6, 0.2, 0.2), the name of a column, or a mask for each split"
         )
     train, val, test = map(float, numbers)
     return train, val, test
@@ -245,7 +246,9 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
             f"node {index[row]!r}); fill them, or leave these nodes out"
         )
     what = f"the time column {column.name!r}"
-    if types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype):
+    if types.is_bool_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
+        raise ValueError(f"{what} is of type {column.dtype}: give dates, or numbers such as years")
+    if types.is_numeric_dtype(column.dtype):
         numbers: Array = column.to_numpy(np.float64)
         for row in np.flatnonzero(~np.isfinite(numbers))[:1]:
             raise ValueError(f"{what} is infinite at node {index[row]!r}: give a time")

@@ -57,6 +57,7 @@ def target_values(
     known = column[column.notna()]
     if not len(known):
         raise ValueError(f"target {name!r} has no value in any row")
+    _check_values(known, name)
     if types.is_numeric_dtype(known.dtype) and known.nunique() == 1:
         raise _constant(name, known.iloc[0])
     kind = label_kind or _looks(known, name)
@@ -64,11 +65,39 @@ def target_values(
         values = _order(column, known)
         if len(values) < 2:
             raise _constant(name, values[0])
+        if len(values) == len(known) > 2:
+            raise ValueError(
+                f"target {name!r} has another value in each of its {len(known):,} rows, such as "
+                f"{str(values[0])[:40]!r}: these are no classes; name a column whose values repeat"
+            )
         codes = {value: i for i, value in enumerate(values)}
         y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
         return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
     numbers = _numbers(column, name, index)
     return torch.from_numpy(numbers[:, None]), kind, [name]
+
+
+def _check_values(known: pd.Series, name: str) -> None:
+    """Raise a ValueError for values that are neither classes nor numbers, such as dates, lists and
+    ``Decimal``; a category may be anything."""
+    import pandas as pd
+    from pandas.api import types
+
+    if isinstance(known.dtype, pd.CategoricalDtype):
+        return
+    if types.is_numeric_dtype(known.dtype) and not types.is_complex_dtype(known.dtype):
+        return
+    wrong = next((value for value in known if not isinstance(value, PLAIN)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"target {name!r} has values of type {type(wrong).__name__}, such as "
+            f"{str(wrong)[:40]!r}: make numbers of them, as by .astype(float), or classes, by "
+            ".astype(str)"
+        )
+
+
+PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating)
+"""What a value of a target may be."""
 
 
 def _constant(name: str, value: object) -> ValueError:

@@ -238,9 +238,10 @@ def _table(nodes: object) -> pd.DataFrame:
         except ValueError as error:
             raise ValueError(f"nodes is no table of columns by name: {error}") from error
     if not isinstance(nodes, pd.DataFrame):
+        way = "; nodes.to_pandas() makes one" if hasattr(nodes, "to_pandas") else ""
         raise ValueError(
             f"nodes must be a pandas DataFrame with a row for each node, got a "
-            f"{type(nodes).__name__}"
+            f"{type(nodes).__name__}{way}"
         )
     if not len(nodes):
         raise ValueError("nodes has no rows: give a row for each node")
@@ -342,7 +343,7 @@ def _undirected(edges: Tensor, weight: Tensor | None, n: int) -> tuple[Tensor, T
 
 def _refuse_unknown(ids: pd.Index, at: Array, end: str, index: pd.Index) -> None:
     row = int(np.flatnonzero(at < 0)[0])
-    bad = ids[row]
+    bad = ids[row].item() if isinstance(ids[row], np.generic) else ids[row]
     kinds = {type(bad).__name__, type(index[0]).__name__}
     other = f" (edges have {type(bad).__name__}, nodes {type(index[0]).__name__})"
     raise ValueError(

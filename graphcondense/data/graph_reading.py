@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from graphcondense.data.by_part import has_parts
+from graphcondense.data.by_part import has_parts, refuse_idle_seed
 from graphcondense.data.graph_checks import check_splits, encoding_of, labelled, split_parts
 from graphcondense.data.graph_packing import MADE, packed
 from graphcondense.data.graph_task import GraphTask, Splits
@@ -44,7 +45,8 @@ def as_graph_task(
             their positions ``pos`` (:data:`~graphcondense.data.graph_checks.INPUTS`), is refused.
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
-            dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing.
+            dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing; without
+            ``"val"``, a tenth of each class that trains is held out for validation.
         name: what to call the data; by default the dataset's own name.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels
             (:data:`~graphcondense.data.targets.FITTING`); by default the dataset's own
@@ -53,7 +55,8 @@ def as_graph_task(
         label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
             what ``data`` says above, and ``metric`` where that leaves it open. One-hot rows that
             are ``"classes"`` become the class of their 1.
-        seed: draws the stratified split.
+        seed: draws the stratified split, and the validation part of graphs by part that have none;
+            cannot act beside a split that is given.
         features: what nodes are given where no graph has ``x``: ``"ones"`` (the default), or
             ``"degree"``, one category, as :func:`~graphcondense.data.graphs.degree_categories` has
             it. The record says which (``made_of``).
@@ -62,14 +65,14 @@ def as_graph_task(
         ValueError: whatever is wrong with ``data``, naming the graph, the value and the fix.
     """
     if isinstance(data, GraphTask):
-        if any(option is not None for option in (splits, metric, label_kind, features)):
+        if seed or any(option is not None for option in (splits, metric, label_kind, features)):
             raise ValueError(
-                "a GraphTask has its splits and its metric, and its features; change the first two "
-                "with dataclasses.replace"
+                "a GraphTask has its splits and its metric, and its features, and a seed draws "
+                "nothing of it; change the first two with dataclasses.replace"
             )
         return data if name is None else replace(data, name=name)
     check_named(metric, label_kind)
-    whole = data
+    whole, held_out = data, False
     if has_parts(data):
         if splits is not None:
             raise ValueError(
@@ -77,6 +80,7 @@ def as_graph_task(
             )
         whole = data["train"]  # type: ignore[index]
         data, splits = set_by_part(data)  # type: ignore[arg-type]
+        held_out = "val" not in splits
     metric = metric or _own_metric(whole)
     if features is not None and features not in MADE:
         raise ValueError(
@@ -91,8 +95,13 @@ def as_graph_task(
         )
     metric = fitting_metric(metric, label_kind)
     given = _own_splits(data) if splits is None else splits
+    groups = strata(graphs.y, label_kind)
     if given is None or given == "stratified":
-        given = stratified(strata(graphs.y, label_kind), len(graphs), seed)
+        given = stratified(groups, len(graphs), seed)
+    elif held_out and isinstance(given, Mapping):
+        given = {**given, **_held_out(torch.as_tensor(given["train"]), groups, seed)}
+    else:
+        refuse_idle_seed(seed, "the graphs have a split")
     parts = split_parts(given, len(graphs))
     if not len(parts["train"]):
         raise ValueError("no training graphs: the split 'train' is empty")
@@ -124,10 +133,23 @@ def strata(y: Tensor, label_kind: LabelKind) -> Tensor | None:
     return None
 
 
-def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Tensor]:
+def _held_out(train: Tensor, groups: Tensor | None, seed: int) -> dict[str, Tensor]:
+    """Training graphs ``[n]`` without a tenth of each group of ``groups [G]``, and that tenth."""
+    own = None if groups is None else groups[train]
+    parts = stratified(own, len(train), seed, ("train", "val"))
+    return {name: train[part] for name, part in parts.items()}
+
+
+def stratified(
+    labels: Tensor | None,
+    count: int,
+    seed: int = 0,
+    names: Sequence[str] = ("train", "val", "test"),
+) -> dict[str, Tensor]:
     """A seeded split of 80 / 10 / 10 %, class by class where ``labels [count]`` are given.
 
-    A class of fewer than ten graphs still has one in each part, from three graphs on.
+    A class of fewer than ten graphs still has one in each part, from three graphs on. Of other
+    ``names`` each but the first has a tenth.
 
     >>> parts = stratified(torch.arange(40) % 2, 40)
     >>> {name: len(part) for name, part in parts.items()}
@@ -136,12 +158,13 @@ def stratified(labels: Tensor | None, count: int, seed: int = 0) -> dict[str, Te
     checked("seed", seed, Seed)
     rng = torch.Generator().manual_seed(seed)
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
-    parts: dict[str, list[Tensor]] = {"train": [], "val": [], "test": []}
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    others = len(parts) - 1
     for c in torch.unique(labels):
         members = (labels == c).nonzero().flatten()
         members = members[torch.randperm(len(members), generator=rng)]
-        tenth = max(round(0.1 * len(members)), 1 if len(members) > 2 else 0)
-        sizes = [len(members) - 2 * tenth, tenth, tenth]
+        tenth = max(round(0.1 * len(members)), 1 if len(members) > others else 0)
+        sizes = [len(members) - others * tenth, *others * [tenth]]
         for part, piece in zip(parts.values(), members.split(sizes), strict=True):
             part.append(piece)
     return {name: torch.cat(part).sort().values for name, part in parts.items()}

@@ -89,8 +89,6 @@ def task_of_list(
     if is_set_by_part(graphs):
         if split is not None:
             raise ValueError(f"split={split!r}: {path} has its graphs by part; leave split= out")
-        if seed:
-            raise ValueError(f"seed={seed}: {path} has its graphs by part; leave seed= out")
         return _task(graphs, None, path.stem, seed, None, label_kind)
     _checked_split(split, str(path), ("stratified",))
     if isinstance(graphs, Data):

@@ -234,7 +234,7 @@ def _matrix(store: Any, kind: Relation, counts: Mapping[str, int]) -> sp.csr_mat
             )
     called, weight = weights(store, pair.shape[1], owner)
     values = np.ones(pair.shape[1]) if weight is None else weight.double().numpy()
-    check_weights(values, f"{owner}{called}")
+    check_weights(values, called)
     source, end = pair.numpy()
     out = sp.csr_matrix((values.astype(np.float32), (end, source)), shape=shape)
     out.sum_duplicates()

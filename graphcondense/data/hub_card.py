@@ -173,15 +173,26 @@ class About:
     def bibtex(self) -> str:
         """An entry that names the set, how it was made and from what."""
         key = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        clean = {k: re.sub(r"[{}\\]", "", v) for k, v in (("title", self.name), ("note", self.how))}
         return (
-            f"@misc{{{key},\n"
-            f"  title = {{{clean['title']}: a condensed data set}},\n"
+            f"@misc{{{key or 'condensed'},\n"
+            f"  title = {{{_in_latex(self.name)}: a condensed data set}},\n"
             f"  year = {{{self.made.year}}},\n"
-            f"  note = {{{clean['note']}}},\n"
-            f"  howpublished = {{condensed from {re.sub(r'[{}]', '', self.source)}}}\n"
+            f"  note = {{{_in_latex(self.how)}}},\n"
+            f"  howpublished = {{condensed from {_in_latex(self.source)}}}\n"
             "}\n"
         )
+
+
+def _in_latex(text: str) -> str:
+    """Text of others as LaTeX prints it; without braces, which BibTeX counts even if escaped.
+
+    >>> print(_in_latex("my_data, 5 % of {all}"))
+    my\\_data, 5 \\% of all
+    """
+    commands = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    plain = {sign: f"\\{sign}" for sign in "$&#%_"}
+    named = str.maketrans({**commands, **plain, "{": None, "}": None})
+    return " ".join(text.translate(named).split())
 
 
 def about_of(

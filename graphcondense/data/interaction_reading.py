@@ -79,10 +79,10 @@ def as_interactions(
         raise ValueError(f"min_rating={min_rating!r}: give a number")
     checked("seed", seed, Seed)
     if isinstance(data, InteractionTask):
-        if (duplicates, min_rating, edge_type) != ("merge", None, None):
+        if seed or (duplicates, min_rating, edge_type) != ("merge", None, None):
             raise ValueError(
-                f"{data.name} is read already: duplicates=, min_rating= and edge_type= are for "
-                "what it was read from"
+                f"{data.name} is read already: seed=, duplicates=, min_rating= and edge_type= are "
+                "for what it was read from"
             )
         return data if name is None else replace(data, name=name)
     name = name or "interactions"

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from graphcondense.data.by_part import by_part
+from graphcondense.data.by_part import by_part, refuse_idle_seed
 from graphcondense.data.interaction_frames import frame_pairs, in_one_frame
 from graphcondense.data.interaction_matrices import (
     UNUSED,
@@ -94,6 +94,7 @@ def validated(parts: dict[str, sp.csr_matrix], seed: int) -> dict[str, sp.csr_ma
     """Parts with one for validation; where there is none, ``floor(n / 10)`` of a user's ``n``
     training items are taken out for it, and one at least of two or more."""
     if "val" in parts:
+        refuse_idle_seed(seed, "the users have their parts")
         return parts
     train = parts["train"]
     user, rank, n = _shuffled(train, seed)
@@ -193,7 +194,7 @@ def by_parts(
         )
     if draw:
         del matrices["val"]
-        matrices = validated(matrices, options["seed"])
+    matrices = validated(matrices, options["seed"])
     dropped = frame["user"].nunique() - shape[0]
     task = InteractionTask(
         **matrices,

@@ -171,11 +171,7 @@ def kind_of_data(data: object) -> str:
     >>> kind_of_data(sp.eye(3).tocsr()), kind_of_data(([[0.0]], [1]))
     ('rows', 'image')
     """
-    if isinstance(data, str | Path):
-        raise ValueError(
-            f"data are given as the text {str(data)[:80]!r}: open them first, "
-            f"graphcondense.data.load({str(data)[:80]!r})"
-        )
+    refuse_name(data)
     known = data_kinds().values()
     for kind in known:
         if isinstance(data, kind.task):
@@ -188,6 +184,16 @@ def kind_of_data(data: object) -> str:
     inside = inside or (": pass list(...) of it" if hasattr(data, "__next__") else "")
     forms = either([kind.forms for kind in known])
     raise ValueError(f"cannot condense {_in_words(data)}{inside}; pass {forms}")
+
+
+def refuse_name(data: object) -> None:
+    """Raise a ValueError for the name or path of data where data are needed, and say how to open
+    it."""
+    if isinstance(data, str | Path):
+        raise ValueError(
+            f"data are given as the text {str(data)[:80]!r}: open them first, "
+            f"graphcondense.data.load({str(data)[:80]!r})"
+        )
 
 
 def way_of(data: object) -> str:

@@ -129,3 +129,48 @@ def as_tensor(y: object, who: str) -> Tensor:
     if out.is_complex():
         raise ValueError(f"{who}: labels are complex; they are classes or real numbers")
     return out.long() if out.dtype == torch.uint64 else out
+
+
+# --- of small sets --------------------------------------------------------------------------------
+
+
+def class_weights(y: Tensor, num_classes: int, what: str, name: str) -> Tensor:
+    """Soft labels ``[n, C]``, or targets that were learnt for the squared error, in float32; a
+    ValueError for other classes and for what is no number."""
+    if y.shape[1] != num_classes:
+        raise ValueError(
+            f"{what} has soft labels over {y.shape[1]} classes, {name} has {num_classes}"
+        )
+    weights = y.float()
+    for i in (~weights.isfinite().all(1)).nonzero().flatten()[:1].tolist():
+        raise ValueError(
+            f"{what} has the soft label ({first_of(weights[i])}) in row {i}; give finite numbers"
+        )
+    return weights
+
+
+def first_of(row: Tensor) -> str:
+    """The first five numbers of a row ``[C]``, in words."""
+    return ", ".join(f"{value:g}" for value in row[:5].tolist())
+
+
+def check_classes(
+    y: Tensor, num_classes: int, what: str, name: str, leave: str = "leave it out"
+) -> None:
+    """Raise a ValueError for a class ``[n]`` that the real data do not have, and for none (-1).
+
+    Args:
+        y: the classes of a small set.
+        num_classes, name: of the real data.
+        what: an example of the set, in words.
+        leave: what to do with an example without a label.
+    """
+    bad = y[(y < 0) | (y >= num_classes)]
+    if not len(bad):
+        return
+    worst = int(bad.min()) if int(bad.min()) < 0 else int(bad.max())
+    if worst == -1:
+        raise ValueError(f"the small set has {what} without a label (y is -1 or NaN); {leave}")
+    raise ValueError(
+        f"the small set has {what} of class {worst}; {name} has classes 0..{num_classes - 1}"
+    )

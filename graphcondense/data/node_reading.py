@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from graphcondense.data.facts import facts_of
 from graphcondense.data.frames import FrameOptions, frame_parts
+from graphcondense.data.kind import refuse_name
 from graphcondense.data.labels import count_classes
 from graphcondense.data.node_splits import node_splits
 from graphcondense.data.raw import opened
@@ -154,6 +155,7 @@ def _checked(
     metric: str | None,
     made: str | None = None,
 ) -> NodeTask:
+    refuse_name(data)
     if isinstance(data, NodeTask):
         if label_kind is not None or metric is not None or made is not None:
             raise ValueError(

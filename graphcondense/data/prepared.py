@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.by_part import refuse_idle_seed
 from graphcondense.data.node_splits import mask_name
 from graphcondense.data.reading import ROWS, labels, mask, targets
 from graphcondense.data.targets import LabelKind, check_named, known_rows
@@ -70,7 +71,11 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
         raise ValueError(f"split={split!r}: {data.name} has {', '.join(allowed)}{why}")
     n = int(data.num_nodes)
     if split in ("public", "full"):
-        masks = [_mask(data, name, n, seed) for name in ("train", "val", "test")]
+        columns = [_published(data, name, n) for name in ("train", "val", "test")]
+        if all(mask.shape[1] == 1 for mask in columns):
+            why = f"{data.name} has one published; split='seeded' draws others"
+            refuse_idle_seed(seed, why)
+        masks = [_numbered(data.name, mask, seed) for mask in columns]
         if split == "full":
             masks[0] = ~(masks[1] | masks[2])
     if split in ("seeded", "random"):
@@ -81,16 +86,21 @@ def _set_split(data: Data, split: str | None, seed: int) -> None:
     data.train_mask, data.val_mask, data.test_mask = masks
 
 
-def _mask(data: Data, name: str, n: int, seed: int) -> Tensor:
-    """A published mask as bool ``[n]``: number ``seed`` of several, empty if there is none."""
+def _published(data: Data, name: str, n: int) -> Tensor:
+    """A published mask as bool ``[n, k]``, a column for each of ``k`` splits; one that is empty if
+    there is none."""
     called = mask_name(data.get, name)
     if data.get(called) is None:
-        return torch.zeros(n, dtype=torch.bool)
-    columns = mask(data[called], called, n, f"{data.name}: ")
+        return torch.zeros(n, 1, dtype=torch.bool)
+    return mask(data[called], called, n, f"{data.name}: ")
+
+
+def _numbered(name: str, columns: Tensor, seed: int) -> Tensor:
+    """Column ``seed`` of a mask ``[n, k]``, or its only one."""
     number = columns.shape[1]
     if number > 1 and not 0 <= seed < number:
         raise ValueError(
-            f"seed={seed}: {data.name} has {number} published splits, 0..{number - 1}; "
+            f"seed={seed}: {name} has {number} published splits, 0..{number - 1}; "
             "split='seeded' draws others"
         )
     return columns[:, seed if number > 1 else 0]

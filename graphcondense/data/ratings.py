@@ -280,9 +280,6 @@ def interactions_of_saved(
     if split not in allowed:
         what = "has its users by part; leave split= out" if parts else "has random"
         raise ValueError(f"split={split!r}: {path} {what}")
-    held = any(parts.get(name) is not None for name in PARTS["val"])
-    if seed and held:  # else it draws a validation part
-        raise ValueError(f"seed={seed}: {path} has its users by part; leave seed= out")
     try:
         return as_interactions(content, name=path.stem, seed=seed)
     except ValueError as error:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.kind import way_of
+from graphcondense.data.labels import check_classes, class_weights
 from graphcondense.data.reading import SMALL, adjacency, features, labels, mask, targets
-from graphcondense.data.targets import LabelKind
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.types import Floats32
 
@@ -36,34 +38,13 @@ def read_labelled(
     if isinstance(small, NodeTask):
         x, adj, y, rows = small.x_array, small.adj, small.y, small.train
     else:
-        x, adj, y, rows = _read_small(small, real.label_kind)
+        x, adj, y, rows = _read_small(small, real)
     if x.shape[1] != real.num_features:
         raise ValueError(
             f"the small graph has {x.shape[1]} features a node, {real.name} has {real.num_features}"
         )
-    if not len(rows):
-        raise ValueError("the small graph has no training nodes (its train_mask is all False)")
-    found = y[rows]
-    if real.label_kind == "classes":
-        _check_small_classes(found, real)
-    else:
-        check_small_targets(found, real)
-    return x, adj, rows.numpy(), found
-
-
-def _check_small_classes(found: Tensor, real: NodeTask) -> None:
-    """Raise a ValueError unless labels of a small graph are classes of the real one."""
-    if found.dim() == 2 and found.shape[1] != real.num_classes:
-        raise ValueError(
-            f"the small graph has soft labels over {found.shape[1]} classes, {real.name} has "
-            f"{real.num_classes}"
-        )
-    if found.dim() == 1 and (int(found.min()) < 0 or int(found.max()) >= real.num_classes):
-        bad = int(found.min()) if int(found.min()) < 0 else int(found.max())
-        raise ValueError(
-            f"the small graph has a training node of class {bad}; {real.name} has classes "
-            f"0..{real.num_classes - 1}"
-        )
+    check_small_labels(y[rows], real)
+    return x, adj, rows.numpy(), y[rows]
 
 
 class Outputs(Protocol):
@@ -77,7 +58,42 @@ class Outputs(Protocol):
     def num_classes(self) -> int: ...
 
 
-def check_small_targets(found: Tensor, real: Outputs) -> None:
+def small_labels(
+    said: Callable[[str], Any], n: int, owner: str, real: Outputs
+) -> tuple[Tensor, Tensor]:
+    """Labels of all nodes of a small graph, classes ``[n]``, soft labels ``[n, C]`` or targets
+    ``[n, T]``, and the nodes that are trained on ``[m]``: all where there is no ``train_mask``.
+
+    Args:
+        said: what the small graph has under a name, ``None`` for nothing.
+        n: its nodes.
+        owner: whose they are.
+        real: the real graph, whose kind of labels these are.
+    """
+    if real.label_kind == "classes":
+        y = labels(said("y"), n, owner, soft=True)
+    else:
+        # Probabilities are no labels of binary tasks, but those of a small graph.
+        y = targets(said("y"), n, owner, "regression", None)[0]
+    if said("train_mask") is None:
+        return y, torch.arange(n)
+    return y, mask(said("train_mask"), "train_mask", n, owner)[:, 0].nonzero().flatten()
+
+
+def check_small_labels(found: Tensor, real: Outputs) -> None:
+    """Raise a ValueError unless labels of the nodes that are trained on suit the real graph."""
+    if not len(found):
+        raise ValueError("the small graph has no training nodes (its train_mask is all False)")
+    if real.label_kind != "classes":
+        _check_targets(found, real)
+    elif found.dim() == 2:
+        class_weights(found, real.num_classes, "the small graph", real.name)
+    else:
+        leave = "leave it out of train_mask"
+        check_classes(found, real.num_classes, "a training node", real.name, leave)
+
+
+def _check_targets(found: Tensor, real: Outputs) -> None:
     """Raise a ValueError unless targets ``[m, T]`` of a small graph suit the real one."""
     if found.dim() != 2 or found.shape[1] != real.num_classes:
         raise ValueError(
@@ -98,25 +114,18 @@ def check_small_targets(found: Tensor, real: Outputs) -> None:
 
 
 def _read_small(
-    data: Data, label_kind: LabelKind
+    data: Data, real: NodeTask
 ) -> tuple[Floats32 | sp.csr_matrix, sp.csr_matrix, Tensor, Tensor]:
-    given = {name: getattr(data, name, None) for name in ("x", "y", "train_mask")}
+    given = {name: getattr(data, name, None) for name in ("x", "y")}
     if given["x"] is None or given["y"] is None:
         raise ValueError(
             f"a small graph needs x and y, got {type(data).__name__} without "
-            f"{' and '.join(name for name in ('x', 'y') if given[name] is None)}"
+            f"{' and '.join(name for name in ('x', 'y') if given[name] is None)}{way_of(data)}"
         )
     x = features(given["x"], SMALL)
     n = int(x.shape[0])
-    if label_kind == "classes":
-        y = labels(given["y"], n, SMALL, soft=True)
-    else:
-        # Probabilities are no labels of binary tasks, but those of a small graph.
-        y = targets(given["y"], n, SMALL, "regression", None)[0]
+    y, rows = small_labels(lambda name: getattr(data, name, None), n, SMALL, real)
     adj = adjacency(data, n, SMALL)
     if adj is None:
         adj = sp.csr_matrix((n, n), dtype=np.float32)
-    rows = torch.arange(n)
-    if given["train_mask"] is not None:
-        rows = mask(given["train_mask"], "train_mask", n, SMALL)[:, 0].nonzero().flatten()
     return x.numpy() if isinstance(x, Tensor) else x, adj, y, rows

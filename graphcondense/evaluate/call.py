@@ -13,7 +13,7 @@ from torch import nn
 
 from graphcondense.evaluate.any_kind import evaluator_of
 from graphcondense.evaluate.comparison import BASELINES
-from graphcondense.evaluate.contestant import Contestant
+from graphcondense.evaluate.contestant import Contestant, refuse_namesakes
 from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.ledger import Ledger, better_than_random
@@ -105,6 +105,7 @@ def evaluate(
         )
     names = evaluator.all if every else listed(models, "models")
     contestants = [evaluator.contestant(model) for model in names]
+    refuse_namesakes([one.name for one in contestants])
     if cache is not None:
         evaluator.keep_in(cache, [one.name for one in contestants])
     baselines = listed(baselines or (), "baselines")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
@@ -33,6 +33,22 @@ def choose(name: str, tries: Iterable[Try], sign: float = 1.0) -> FitResult:
     out = FitResult.once(name, best.val, best.test(), best.chosen)
     wall, processor = watch.read()
     return replace(out, seconds=wall, seconds_training=trained, processor_seconds=processor)
+
+
+def refuse_namesakes(names: Sequence[str]) -> None:
+    """Raise a ValueError for two models of one name, by which reports and stores tell them apart.
+
+    >>> refuse_namesakes(["GCN", "MLP", "GCN"])
+    Traceback (most recent call last):
+    ValueError: two models are called 'GCN', and reports know them by name: leave one out, or give \
+a class or function of your own another __name__
+    """
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(
+                f"two models are called {name!r}, and reports know them by name: leave one out, "
+                "or give a class or function of your own another __name__"
+            )
 
 
 @dataclass(frozen=True)

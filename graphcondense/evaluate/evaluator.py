@@ -25,7 +25,12 @@ from graphcondense.evaluate.contestant import Contestant, Predictor, Task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.fitted import FitResult, Fitted, Tested
 from graphcondense.evaluate.metrics import SCORES
-from graphcondense.evaluate.reading import listed_sets, small_sets, warn_of_missing
+from graphcondense.evaluate.reading import (
+    listed_sets,
+    small_sets,
+    warn_of_missing,
+    warn_of_others,
+)
 from graphcondense.evaluate.trainings import Device, Seeds, Stopwatch, seeds_of
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_fields
@@ -331,7 +336,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def sets(self, small: object) -> dict[str, list[object]]:
         """Small sets by name, several of one name being condensation seeds; all are checked.
 
-        Warns of a set that lacks a class of the real data.
+        Warns of a set that lacks a class of the real data, and of one that was condensed from other
+        data or another split, as far as its record says.
 
         Raises:
             ValueError: there is none; text instead of data; a set that does not match.
@@ -340,6 +346,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
         for name, sets in named.items():
             for one in sets:
                 self.read(one)
+            warn_of_others(name, sets, self.real)
             warn_of_missing(name, max(map(self.missing, sets), key=len), self.real.name)
         return named
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graphcondense.data.graph_packing import packed
 from graphcondense.data.graph_task import GraphTask
+from graphcondense.data.labels import check_classes, first_of
 from graphcondense.data.sequences import is_dataset
 from graphcondense.evaluate.metrics import check_scorable
-from graphcondense.evaluate.reading import check_classes, first_of
 from graphcondense.saved.graph_set import GraphSet
 
 if TYPE_CHECKING:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from graphcondense.data.hetero_reading import graph_of
 from graphcondense.data.hetero_task import HeteroTask
-from graphcondense.data.small_graph import check_small_targets
-from graphcondense.evaluate.reading import check_classes, class_weights
+from graphcondense.data.small_graph import check_small_labels, small_labels
 from graphcondense.ops.hetero import HeteroGraph
 
 
@@ -61,21 +59,6 @@ def read_hetero(small: object, real: HeteroTask) -> SmallHetero:
                 f"{width} in {real.name}"
             )
     store = small[target]  # type: ignore[index]
-    y, mask = store.get("y"), store.get("train_mask")
-    if not isinstance(y, Tensor) or len(y) != graph.counts[target]:
-        raise ValueError(f"the small graph needs labels y of its {graph.counts[target]} {target!r}")
-    y = y.detach().cpu()
-    rows = torch.arange(len(y)) if mask is None else mask.cpu().nonzero().flatten()
-    if not len(rows):
-        raise ValueError("no node of the small graph is trained on: train_mask is all False")
-    if real.label_kind != "classes":
-        y = y.float().reshape(len(y), -1)
-        check_small_targets(y[rows], real)
-        return SmallHetero(graph, y, rows)
-    if y.dim() == 2:
-        soft = class_weights(y, real.num_classes, "the small graph", real.name)
-        return SmallHetero(graph, soft, rows)
-    if y.dim() != 1 or y.is_floating_point():
-        raise ValueError(f"the small graph has labels {y.dtype} {list(y.shape)}; give classes [n]")
-    check_classes(y[rows], real.num_classes, "a node", real.name)
+    y, rows = small_labels(store.get, graph.counts[target], f"small[{target!r}].", real)
+    check_small_labels(y[rows], real)
     return SmallHetero(graph, y, rows)

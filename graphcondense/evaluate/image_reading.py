@@ -11,8 +11,8 @@ from torch import Tensor
 
 from graphcondense.data.image_reading import far_apart, flat_classes, scaled
 from graphcondense.data.images import ImageTask
+from graphcondense.data.labels import check_classes, class_weights
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
-from graphcondense.evaluate.reading import check_classes, class_weights
 from graphcondense.ops.arrays import plain
 from graphcondense.saved.shown import record_of
 

@@ -9,7 +9,6 @@ mean reciprocal rank (MRR) and at the last.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -34,7 +33,6 @@ from graphcondense.nn.batched import MODELS, Matrix, Stacked
 from graphcondense.nn.links import Decoder, DecoderName, Dot, Linked, decoder_of
 from graphcondense.ops.fields import Count, Momentum, NonNegative, Positive
 from graphcondense.ops.progress import tqdm
-from graphcondense.saved.shown import record_of
 
 HITS = (1, 3, 10)
 """Shares of links ranked so high stand beside the MRR, as OGB's evaluator of ogbl-citation2 has
@@ -134,21 +132,6 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         "give a larger share, split_links(data, test=), or more links",
     )
     usual_training = LinkTraining()
-
-    def sets(self, small: object) -> dict[str, list[object]]:
-        """Warns of a set of another split, too: it may have learnt links that are tested here."""
-        named = super().sets(small)
-        for name, sets in named.items():
-            about = [record_of(one).get("data") for one in sets]
-            told = {str(data["digest"]) for data in about if data and "digest" in data}
-            if other := told - {self.real.digest}:
-                warnings.warn(
-                    f"{name!r} was condensed from other links ({min(other)}) than those of "
-                    f"{self.real.name} ({self.real.digest}): where only the split differs, it has "
-                    "learnt links that are tested here; condense these",
-                    stacklevel=3,
-                )
-        return named
 
     def read(self, small: object) -> Lesson:
         if isinstance(small, LinkTask):

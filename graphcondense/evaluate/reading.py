@@ -8,12 +8,16 @@ neighbours, of users by :mod:`~graphcondense.evaluate.rows`, and of one graph wi
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from graphcondense.data.kind import Task
+from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -60,6 +64,8 @@ def small_sets(small: object, several: Callable[[object], list[object]]) -> dict
     """
     if not isinstance(small, Mapping):
         small = {"condensed": small}
+    if twice := [name for name, n in Counter(map(str, small)).items() if n > 1]:
+        raise ValueError(f"two of the sets are called {twice[0]!r}: give each a name of its own")
     for value in small.values():
         for one in listed_sets(value):
             refuse_text(one, "small")
@@ -87,6 +93,22 @@ def missing_classes(labels: Tensor, num_classes: int) -> list[int]:
     return (have == 0).nonzero().flatten().tolist()
 
 
+def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
+    """Warn of sets that were condensed from other data than the ``real``, or of another split.
+
+    What has no record, or one that does not say (as after noise), is taken as it is.
+    """
+    about = [record_of(one).get("data") for one in sets]
+    told = {str(data["digest"]) for data in about if data and data.get("digest")}
+    if other := told - {real.digest}:
+        warnings.warn(
+            f"{name!r} was condensed from other data ({min(other)}) than {real.name} "
+            f"({real.digest}): where only the split differs, it may have learnt what is tested "
+            "here; condense these",
+            stacklevel=4,
+        )
+
+
 def warn_of_missing(name: str, classes: Sequence[int], real: str) -> None:
     """Warn that a set lacks classes of the real data; nothing is said of none."""
     if not classes:
@@ -98,35 +120,3 @@ def warn_of_missing(name: str, classes: Sequence[int], real: str) -> None:
         "to predict what is missing",
         stacklevel=4,
     )
-
-
-# --- labels ---------------------------------------------------------------------------------------
-
-
-def class_weights(y: Tensor, num_classes: int, what: str, name: str) -> Tensor:
-    """Soft labels ``[n, C]``, or targets that were learnt for the squared error, in float32; a
-    ValueError for other classes and for what is no number."""
-    if y.shape[1] != num_classes:
-        raise ValueError(
-            f"{what} has soft labels over {y.shape[1]} classes, {name} has {num_classes}"
-        )
-    weights = y.float()
-    for i in (~weights.isfinite().all(1)).nonzero().flatten()[:1].tolist():
-        raise ValueError(
-            f"{what} has the soft label ({first_of(weights[i])}) in row {i}; give finite numbers"
-        )
-    return weights
-
-
-def first_of(row: Tensor) -> str:
-    """The first five numbers of a row ``[C]``, in words."""
-    return ", ".join(f"{value:g}" for value in row[:5].tolist())
-
-
-def check_classes(y: Tensor, num_classes: int, what: str, name: str) -> None:
-    """Raise a ValueError for a class ``[n]`` that the real data do not have."""
-    if int(y.min()) < 0 or int(y.max()) >= num_classes:
-        bad = int(y.min()) if int(y.min()) < 0 else int(y.max())
-        raise ValueError(
-            f"the small set has {what} of class {bad}; {name} has classes 0..{num_classes - 1}"
-        )

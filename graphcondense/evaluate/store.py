@@ -24,6 +24,10 @@ class Store:
     Args:
         path: the file; ``None`` keeps nothing.
         identity: everything that can change a result, as plain values.
+
+    Raises:
+        ValueError: there is a folder, or a file of something else, which would be removed once all
+            is done.
     """
 
     def __init__(self, path: str | Path | None, identity: Mapping[str, object]) -> None:
@@ -31,8 +35,8 @@ class Store:
         text = json.dumps(identity, sort_keys=True, default=str)
         self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._known: dict[str, FitResult] = {}
-        if self.path is not None and self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+        if self.path is not None and self.path.exists():
+            for line in _lines(self.path):
                 self._read(line)
 
     def _read(self, line: str) -> None:
@@ -58,6 +62,25 @@ class Store:
         """The evaluation is complete: the file has served."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+START = '{"evaluation": '
+"""What every line starts with."""
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file of finished trainings; a ValueError for anything else."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [""]
+    except UnicodeDecodeError:
+        lines = [""]
+    if not all(line and (line.startswith(START) or START.startswith(line)) for line in lines):
+        what = "something else" if path.is_file() else "a folder"
+        raise ValueError(
+            f"store={str(path)!r} holds {what}, no trainings of an evaluation, and a file of "
+            "such is removed once all are done: name a file that does not exist"
+        )
+    return lines
 
 
 def _plain(result: FitResult) -> dict[str, object]:

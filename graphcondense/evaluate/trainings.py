@@ -24,7 +24,7 @@ def seeds_of(seeds: Seeds, what: str = "seeds") -> tuple[int, ...]:
     """
     given = np.asarray(seeds)
     if given.size and given.dtype.kind not in "iu":
-        raise ValueError(f"{what}={str(seeds)[:80]}: give how many, or the seeds as integers")
+        raise ValueError(f"{what}={seeds!r:.80}: give how many, or the seeds as integers")
     out = tuple(range(int(given))) if given.ndim == 0 else tuple(map(int, given.reshape(-1)))
     if not out:
         raise ValueError(f"{what} is empty: give at least one, got {seeds!r}")

@@ -230,6 +230,7 @@ class Kind:
         name: as methods, evaluators and :mod:`graphcondense.data.kinds` have it.
         problem: from data, device, setting, pseudo-labels and a limit of memory to the data as a
             run sees them.
+        settings: whether ``setting=`` says what a method sees; other kinds have one setting.
         pseudo_labels: whether examples can be labelled by propagation.
         presets: what names of preset files end in, where a method of this name has forms for
             several kinds.
@@ -242,6 +243,7 @@ class Kind:
 
     name: str
     problem: Callable[[object, torch.device, Setting, int | None, int | str | None], AnyProblem]
+    settings: bool = False
     pseudo_labels: bool = False
     presets: str = ""
     stored_as: str = "graph"

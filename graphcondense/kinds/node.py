@@ -192,5 +192,10 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 
 
 NODE = Kind(
-    name="node", problem=NodeProblem, pseudo_labels=True, default="quotient", counted="nodes"
+    name="node",
+    problem=NodeProblem,
+    settings=True,
+    pseudo_labels=True,
+    default="quotient",
+    counted="nodes",
 )

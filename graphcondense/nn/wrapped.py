@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import cache, partial
 from typing import ClassVar
@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from graphcondense.nn.batched import Stacked
 from graphcondense.nn.batched.base import Asked, Inputs
+from graphcondense.ops.fields import brief
 
 
 class Wrapped(Stacked):
@@ -212,7 +213,6 @@ def _same(value: Tensor, twin: object) -> bool:
     return isinstance(twin, Tensor) and torch.equal(value.nan_to_num(), twin.nan_to_num())
 
 
-@cache
 def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stacked]:
     """A model of one's own in the form the evaluator takes.
 
@@ -223,7 +223,8 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
             called with ``(x, edge_index)`` or, if it honours a third argument ``edge_weight``,
             ``(x, edge_index, edge_weight)``, and returns logits ``[n, classes]``. Networks of a
             function that is no ``functools.partial`` of a class are not given weights.
-        name: what to call it in a report; by default its own name.
+        name: what to call it in a report; by default its own name, of a ``functools.partial``
+            without one that of its class.
 
     Raises:
         ValueError: ``model`` cannot be called so.
@@ -234,7 +235,15 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
     """
     if not callable(model):
         raise ValueError(f"a model is a name or a class, got {type(model).__name__}: {model!r}")
-    known = inspect.signature(model).parameters
+    inner = model.func if isinstance(model, partial) else model
+    given = name or getattr(model, "__name__", None) or getattr(inner, "__name__", None)
+    return _wrapped(model, str(given or type(inner).__name__))
+
+
+@cache
+def _wrapped(model: Callable[..., nn.Module], label: str) -> type[Stacked]:
+    """One class for a model under a name, which users may change between two calls."""
+    known = _keywords(model)
     anything = any(p.kind is p.VAR_KEYWORD for p in known.values())
 
     def build_one(**options: float | str) -> nn.Module:
@@ -250,15 +259,13 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
             raise ValueError(f"{label} made a {type(network).__name__}, not a torch.nn.Module")
         return network
 
-    inner = model.func if isinstance(model, partial) else model
-    label = str(name or getattr(inner, "__name__", type(inner).__name__))
     for needed in ("in_channels", "out_channels"):
         if needed not in known and not anything:
             raise ValueError(
                 f"{label} does not take {needed}=; a model is called with in_channels, "
                 "hidden_channels, out_channels, num_layers, dropout and act, those that it names"
             )
-    weighted = _weighted(inner)
+    weighted = _weighted(model.func if isinstance(model, partial) else model)
     body: dict[str, object] = {
         "build_one": staticmethod(build_one),
         "takes_weight": weighted,
@@ -267,6 +274,17 @@ def wrap(model: Callable[..., nn.Module], name: str | None = None) -> type[Stack
         "__doc__": f"{label}, wrapped.",
     }
     return type(label, (Wrapped,), body)
+
+
+def _keywords(model: Callable[..., nn.Module]) -> Mapping[str, inspect.Parameter]:
+    """What a class or function is called with."""
+    try:
+        return inspect.signature(model).parameters
+    except ValueError as error:  # of what is written in C
+        raise ValueError(
+            f"{brief(model)} does not say what it is called with: give a class of networks, or a "
+            "function that makes one"
+        ) from error
 
 
 def _weighted(model: object) -> bool:

@@ -72,6 +72,12 @@ Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**63 - 1)]
 """What a random generator starts from."""
 
+ShortSeed = Annotated[int, Range(0, 2**32 - 1)]
+"""What a generator of NumPy's older kind starts from, as scikit-learn and Optuna have it."""
+
+Several = Annotated[int, Range(2)]
+"""A whole number, two or more."""
+
 Positive = Annotated[float, Range(0, above=True)]
 """A number above zero, such as a learning rate that has to move something."""
 
@@ -180,6 +186,17 @@ def checked(name: str, value: object, hint: object) -> object:
     return found
 
 
+def check_each(**given: tuple[object, object]) -> None:
+    """Raise a ValueError unless each value is of its type; ``name=(value, hint)``.
+
+    >>> check_each(folds=(2.5, Count))
+    Traceback (most recent call last):
+    ValueError: folds=2.5 is not a whole number
+    """
+    for name, (value, hint) in given.items():
+        checked(name, value, hint)
+
+
 def plain(value: object) -> object:
     """A Python value for one of NumPy or torch; anything else as it is.
 
@@ -275,7 +292,7 @@ def _as(value: object, hint: object) -> tuple[object, str | None]:
         value = value.tolist()
     if origin is Literal:
         fits = any(isinstance(value, type(arg)) and value == arg for arg in args)
-    elif origin is tuple and isinstance(value, list | tuple):
+    elif origin is tuple and isinstance(value, list | tuple | range):
         return _as_tuple(value, args, hint)
     elif hint is float:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**1023:

@@ -49,6 +49,17 @@ def saved(figure: Figure, path: str | Path | None) -> Figure:
     return figure
 
 
+def refuse_format(path: str | Path, name: str) -> None:
+    """Raise a ValueError for a picture that ``name`` asks for in a form that there is not."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in known:
+        raise ValueError(
+            f"{name} {path}: a picture's name ends in {', '.join(f'.{one}' for one in known)}"
+        )
+
+
 def address(png: bytes) -> str:
     """A PNG as an address that holds it whole.
 

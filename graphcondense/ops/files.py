@@ -69,6 +69,22 @@ def cache_root() -> Path:
     return Path(root) if root else Path.home() / ".cache" / "graphcondense"
 
 
+def refuse_target(path: str | Path, name: str) -> None:
+    """Raise a ValueError where a file that ``name`` asks for could not be written: said before the
+    work whose result it shall hold."""
+    path = Path(path)
+    above = next((p for p in path.absolute().parents if p.exists()), Path(path.anchor))
+    wrong = ""
+    if path.is_dir():
+        wrong = "is a folder: give a file in it"
+    elif not above.is_dir():
+        wrong = f"cannot be written, {above} is a file: give a file in a folder"
+    elif not os.access(path if path.exists() else above, os.W_OK):
+        wrong = f"cannot be written, {above} is read-only: give a file elsewhere"
+    if wrong:
+        raise ValueError(f"{name} {path} {wrong}")
+
+
 def write_whole(path: str | Path, content: str | bytes) -> Path:
     """Write one file beside its place, then rename it; folders above it are made."""
     write_all({Path(path): content})

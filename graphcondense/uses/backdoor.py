@@ -21,6 +21,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points, std_of
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.fields import Count, Natural, Share, brief, check_each
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Ints
 from graphcondense.uses import results
@@ -128,8 +129,20 @@ def measure_backdoor(
             ``condense`` raises.
         TypeError: for an option that does not exist.
     """
-    for name in condense:
+    check_each(
+        share=(share, Share),
+        features=(features, Count),
+        target=(target, Natural),
+        progress=(progress, bool),
+    )
+    if not isinstance(condense, Mapping) or not condense:
+        raise ValueError(
+            f"condense={brief(condense)}: give functions by name, from a task and a seed to a "
+            "condensed graph"
+        )
+    for name, make in condense.items():
         results.check_label(name, OWN)
+        results.check_maker(make, f"condense[{name!r}]")
     kind = model_of(model)
     evaluator = NodeEvaluator(
         classified(as_task(data, need_test=True), "a backdoor"), device=device, **options

@@ -29,9 +29,10 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import deviation
 from graphcondense.evaluate.stacked import Model, model_of
 from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.fields import Count, Natural, Seed, check_each
 from graphcondense.ops.progress import tqdm
 from graphcondense.uses.continual_results import STRATEGIES, Continual, Step, Summary
-from graphcondense.uses.results import facts_of
+from graphcondense.uses.results import check_maker, facts_of
 
 Condense = Callable[[NodeTask, int], object]
 """From a task and a seed to a condensed graph."""
@@ -96,13 +97,22 @@ def learn_continually(
             fit its task.
         TypeError: for an option that does not exist.
     """
+    check_maker(condense)
+    check_each(
+        steps=(steps, Count | None),
+        classes_per_step=(classes_per_step, Count | None),
+        order=(order, tuple[Natural, ...] | None),
+        draws=(draws, Count),
+        seed=(seed, Seed),
+        progress=(progress, bool),
+    )
     task = classified(as_task(data, need_test=True), "continual learning")
     groups = _groups(task.num_classes, steps, classes_per_step, order)
     strategies = tuple(dict.fromkeys(strategies))
     if wrong := [name for name in strategies if name not in STRATEGIES]:
         raise ValueError(f"unknown strategy {wrong[0]!r}; known are {', '.join(STRATEGIES)}")
-    if not strategies or draws < 1:
-        raise ValueError(f"strategies={strategies}, draws={draws}: give at least one of each")
+    if not strategies:
+        raise ValueError(f"strategies is empty: give some of {', '.join(STRATEGIES)}")
     for group in groups:
         for split in ("val", "test"):
             if not np.isin(task.y[getattr(task, split)].numpy(), group).any():

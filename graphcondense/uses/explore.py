@@ -28,6 +28,7 @@ from graphcondense.data.task import classified
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.trainings import Device
 from graphcondense.nn.batched import Stacked, resolve
+from graphcondense.ops.fields import Several, ShortSeed, check_each
 from graphcondense.ops.fleet import Fleet, need_ray
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
@@ -158,6 +159,13 @@ def _sampler(optuna: ModuleType, name: str, seed: int, told: int) -> BaseSampler
     return sampler
 
 
+def _is_journal(path: Path) -> bool:
+    """Whether a file is empty, or starts as Optuna's journals do: an object a line."""
+    with path.open("rb") as file:
+        line = file.readline(10_000)
+    return not line or line.startswith(b'{"op_code"')
+
+
 def _storage(where: str | Path | None) -> str | BaseStorage:
     from optuna.storages import InMemoryStorage, JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -167,6 +175,12 @@ def _storage(where: str | Path | None) -> str | BaseStorage:
     if "://" in str(where):
         return str(where)
     path = path_of(where, "storage", "a file, or an address such as sqlite:///search.db")
+    if path.is_dir() or (path.is_file() and not _is_journal(path)):
+        what = "a folder" if path.is_dir() else "a file of something else"
+        raise ValueError(
+            f"storage={str(path)!r} is {what}, no journal of a search: name a file that does not "
+            "exist"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(JournalFileBackend(str(path)))
 
@@ -221,10 +235,12 @@ def prepared(
     options: Mapping[str, object],
     *,
     trials: int,
+    seed: int,
     sampler: str,
     samplers: Sequence[str],
     baselines: Sequence[str],
     device: Device,
+    progress: bool,
 ) -> tuple[NodeEvaluator, list[Data]]:
     """The evaluator on the real graph, and the condensed graphs; everything is checked.
 
@@ -234,14 +250,15 @@ def prepared(
         searched: whose fields are searched, so that none may be among ``options``.
         options: of the evaluator.
         trials: at least 2.
+        seed: of the sampler.
         sampler: one of ``samplers``.
         samplers: those that the search knows.
         baselines: of :data:`BASELINES`.
         device: where to train.
+        progress: show progress bars.
     """
     need_optuna()
-    if trials < 2:
-        raise ValueError(f"trials must be at least 2, got {trials}")
+    check_each(trials=(trials, Several), seed=(seed, ShortSeed), progress=(progress, bool))
     if sampler not in samplers:
         raise ValueError(f"unknown sampler {sampler!r}; known are {', '.join(samplers)}")
     if wrong := [name for name in baselines if name not in BASELINES]:

@@ -19,6 +19,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.fields import Natural, Several, ShortSeed, check_each
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
@@ -160,10 +161,12 @@ def membership_inference(
         results.check_label(name, ("control",))
     if attack not in ATTACKS:
         raise ValueError(f"unknown attack {attack!r}; known are {', '.join(ATTACKS)}")
-    if folds < 2 or random_draws < 0:
-        raise ValueError(
-            f"folds={folds} must be at least 2, random_draws={random_draws} at least 0"
-        )
+    check_each(
+        folds=(folds, Several),
+        random_draws=(random_draws, Natural),
+        seed=(seed, ShortSeed),
+        progress=(progress, bool),
+    )
     evaluator = NodeEvaluator(
         classified(as_task(data, need_test=True), "membership inference"), device=device, **options
     )

@@ -20,6 +20,7 @@ from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
+from graphcondense.ops.fields import Count, Natural, Seed, Several, check_each
 from graphcondense.ops.types import Floats
 from graphcondense.uses.results import check_named, named_graphs
 
@@ -174,14 +175,13 @@ def compare_properties(
     Raises:
         ValueError: no graph, one named like a baseline, or features or classes that do not match.
     """
-    for name, value, least in (
-        ("random_draws", random_draws, 0),
-        ("dense_nodes", dense_nodes, 0),
-        ("steps", steps, 2),
-        ("clustering_nodes", clustering_nodes, 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+    check_each(
+        random_draws=(random_draws, Natural),
+        dense_nodes=(dense_nodes, Natural),
+        steps=(steps, Several),
+        clustering_nodes=(clustering_nodes, Count),
+        seed=(seed, Seed),
+    )
     named, real = named_graphs(small), classified(as_task(data), "the comparison of properties")
     check_named(named, real)
     sets: dict[str, list[Data]] = dict(named)

@@ -13,6 +13,7 @@ from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.reading import listed_sets, small_sets
 from graphcondense.evaluate.result import Column, Scored, percent, std_of
+from graphcondense.ops.fields import brief
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ def check_label(name: str, baselines: Sequence[str] = BASELINES) -> None:
     """Raise a ValueError for a condensed set that is called like a baseline."""
     if name in baselines:
         raise ValueError(f"{name!r} names a baseline; call the condensed set something else")
+
+
+def check_maker(make: object, name: str = "condense") -> None:
+    """Raise a TypeError for what is no function that makes condensed graphs."""
+    if not callable(make):
+        raise TypeError(
+            f"{name}={brief(make)}: give a function from a task and a seed to a condensed graph, "
+            "such as lambda task, seed: graphcondense.condense(task, nodes=70, seed=seed)"
+        )
 
 
 def check_named(named: Mapping[str, Sequence[Data]], real: NodeTask) -> None:

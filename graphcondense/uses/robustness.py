@@ -22,6 +22,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, dash, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.ops.fields import NonNegative, check_each
 from graphcondense.ops.figures import new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
@@ -169,10 +170,12 @@ def measure_robustness(
             ``condense`` raises.
         TypeError: for an option that does not exist.
     """
+    results.check_maker(condense)
+    check_each(rates=(rates, tuple[NonNegative, ...]), progress=(progress, bool))
     if not poisons or any(name not in POISONS for name in poisons):
         raise ValueError(f"poisons={tuple(poisons)} must be some of {', '.join(POISONS)}")
-    if not rates or min(rates) < 0:
-        raise ValueError(f"rates={tuple(rates)} must be one or more numbers from 0 up")
+    if not rates:
+        raise ValueError("rates is empty: give one or more numbers from 0 up")
     if "labels" in poisons and max(rates) > 1:
         raise ValueError(f"rate {max(rates)} for labels: at most 1, every label is then another")
     if labels_of not in ("train", "train+val"):
@@ -196,6 +199,7 @@ def measure_robustness(
                 judge = NodeEvaluator(replace(real, y=task.y), device=device, **options)
             start = time.perf_counter()
             small = condense(task, seed)
+            results.check_named({label: [small]}, task)
             seconds = float(record_of(small).get("seconds") or time.perf_counter() - start)
             nodes = nodes or len(small.y)
             sets = {label: small, "random": random_subgraph(task, small, seed), "whole": task}

@@ -17,6 +17,7 @@ from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
+from graphcondense.ops.fields import Count, check_each
 from graphcondense.ops.types import Record
 from graphcondense.uses import explore
 from graphcondense.uses.architectures import Architecture, Space
@@ -243,14 +244,17 @@ def search_architectures(
         TypeError: for an option that does not exist.
     """
     crew = explore.workers_of(workers, ray_address, sampler, device)
+    check_each(space=(space, Space | None), random_draws=(random_draws, Count))
     space = space or Space()
     evaluator, graphs = explore.prepared(
         *(small, data, space, options),
         trials=trials,
+        seed=seed,
         sampler=sampler,
         samplers=("random", "tpe", "grid"),
         baselines=baselines,
         device=device,
+        progress=progress,
     )
     every = space.every()
     if trials > len(every) or (sampler == "grid" and trials < len(every)):
@@ -258,8 +262,6 @@ def search_architectures(
             f"trials={trials}, but the space has {len(every)} architectures; "
             + ("a grid takes all of them" if sampler == "grid" else "ask for fewer")
         )
-    if "random" in baselines and random_draws < 1:
-        raise ValueError(f"random_draws must be at least 1, got {random_draws}")
     real, seeds = evaluator.real, seeds_of(seeds)
     sets = {"condensed": graphs}
     if "random" in baselines:

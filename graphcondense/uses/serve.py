@@ -34,6 +34,7 @@ from graphcondense.evaluate.result import MARKERS, Column, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.nn.batched import Matrix
+from graphcondense.ops.fields import Count, Distinct, Natural, Seed, check_each
 from graphcondense.ops.grid import edge
 from graphcondense.ops.names import with_article
 from graphcondense.ops.types import Ints
@@ -213,11 +214,14 @@ def measure_serving(
         TypeError: for an option that does not exist.
     """
     named, kind = results.named_graphs(small), model_of(model)
-    for name, value in (("batch", batch), ("repeats", repeats), ("ks", min(ks, default=0))):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if hops < 0:
-        raise ValueError(f"hops={hops} must not be negative")
+    check_each(
+        batch=(batch, Count),
+        repeats=(repeats, Count),
+        ks=(ks, Distinct),
+        hops=(hops, Natural),
+        seed=(seed, Seed),
+        progress=(progress, bool),
+    )
     real = classified(as_task(data, need_test=True), "the measurement of serving")
     results.check_named(named, real)
     # New at test time: the test nodes; for choosing k: the validation nodes, test nodes unheard of.

@@ -19,6 +19,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, dash, percent, points, std_of
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import resolve
+from graphcondense.ops.fields import check_each
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
 from graphcondense.uses import explore
@@ -274,14 +275,17 @@ def search_training(
         TypeError: for an option that does not exist.
     """
     crew = explore.workers_of(workers, ray_address, sampler, device)
+    check_each(ranges=(ranges, Ranges | None), model=(model, str))
     ranges = ranges or Ranges()
     evaluator, graphs = explore.prepared(
         *(small, data, ranges, options),
         trials=trials,
+        seed=seed,
         sampler=sampler,
         samplers=("tpe", "random"),
         baselines=baselines,
         device=device,
+        progress=progress,
     )
     real, kind = evaluator.real, resolve(model)
     seeds, final_seeds = seeds_of(seeds), seeds_of(final_seeds, "final_seeds")

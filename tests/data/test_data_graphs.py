@@ -76,7 +76,9 @@ def test_splits(data_root, offline) -> None:
     y = first.graphs.y
     shares = [float(y[part].mean()) for part in (first.train, first.val, first.test)]
     assert max(shares) - min(shares) < 0.01
-    scaffold = gd.load_graphs("molbace", data_root, seed=4)
+    with pytest.raises(ValueError, match=r"ogbg-molbace: seed=4 cannot act.* have a split"):
+        gd.load_graphs("molbace", data_root, seed=4)
+    scaffold = gd.load_graphs("molbace", data_root)
     assert torch.equal(scaffold.train, gd.load_graphs("molbace", data_root, split="scaffold").train)
     with pytest.raises(ValueError, match=r"split='public': ogbg-molbace has scaffold, stratified$"):
         gd.load_graphs("molbace", data_root, split="public")

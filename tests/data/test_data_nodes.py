@@ -170,6 +170,9 @@ def test_planetoid_splits(data_root):
     full = gd.load("cora", data_root, split="full")
     assert sizes(full) == (1208, 500, 1000)
     assert torch.equal(full.test_mask, public.test_mask)
+    for split in (None, "public", "full"):
+        with pytest.raises(ValueError, match=r"seed=1 cannot act.* cora has one .*'seeded' draws"):
+            gd.load("cora", data_root, split=split, seed=1)
     random = gd.load("cora", data_root, split="random", seed=1)
     assert sizes(random) == (140, 500, 1000)
     assert not torch.equal(random.train_mask, public.train_mask)

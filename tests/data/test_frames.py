@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -278,6 +279,44 @@ def test_constant_targets_are_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (pd.date_range("2024-01-01", periods=90), "type Timestamp, such as '2024-01-01"),
+        ([[1, 2]] * 90, r"type list.*\.astype\(str\)"),
+        ([Decimal(i) / 7 for i in range(90)], r"type Decimal.*\.astype\(float\)"),
+        (np.arange(90) + 1j, "type complex"),
+        ([f"name {i}" for i in range(90)], "another value in each of its 90 rows, such as 'name"),
+    ],
+)
+def test_what_is_neither_classes_nor_numbers_is_no_target(values: Any, words: str) -> None:
+    refused(words, table().assign(goal=values), target="goal")
+
+
+def test_intervals_of_a_cut_are_classes() -> None:
+    task = read(table().assign(goal=pd.cut(np.arange(90), 3)), target="goal")
+    assert task.num_classes == 3
+
+
+@pytest.mark.parametrize("values", [np.arange(90) % 2 == 0, np.arange(90) + 1j])
+def test_truth_values_and_complex_numbers_are_no_times(values: Any) -> None:
+    refused("'when' is of type .*: give dates, or numbers", table().assign(when=values), by="when")
+
+
+def test_a_table_of_another_library_is_told_the_way() -> None:
+    import pyarrow as pa
+
+    with pytest.raises(ValueError, match=r"got a Table; nodes.to_pandas\(\) makes one"):
+        as_task(nodes=pa.table({"a": [1.0]}), edges=[], target="a")
+
+
+def test_a_long_split_is_told_in_few_words() -> None:
+    frame = table()
+    with pytest.raises(ValueError, match="split=") as told:
+        read(frame.assign(when=np.arange(90)), by="when", split=frame["plan"])
+    assert len(str(told.value)) < 400
+
+
 def test_what_is_no_table_no_text_and_no_time() -> None:
     frame = table()
     with pytest.raises(ValueError, match="nodes is one table, of nodes of one type"):
@@ -305,11 +344,9 @@ def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
 
 def test_options_that_cannot_act() -> None:
     frame = table()
-    refused(
-        "seed=3 cannot act: it draws shares .* by='year' deals them out", frame, by="year", seed=3
-    )
+    refused("seed=3 cannot act.* by='year' deals out shares", frame, by="year", seed=3)
     words = frame.assign(part=np.repeat(["train", "val", "test"], 30))
-    refused("seed=3 cannot act: .* split='part' says", words, split="part", seed=3)
+    refused("seed=3 cannot act.* split='part' says", words, split="part", seed=3)
     plain = frame[["age", "visits", "plan"]]
     refused("terms=50 cannot act: no column is read as text", plain, terms=50)
     refused("min_frequency=2 cannot act: no column is read as category", plain, min_frequency=2)

@@ -185,6 +185,17 @@ def test_links(name: str, tmp_path: Path) -> None:
     assert told.format(*counts) in str(described["rai:dataLimitations"])
 
 
+def test_bibtex_prints_what_names_say(small: Any, tmp_path: Path) -> None:
+    """Without a backslash LaTeX takes them for commands, and BibTeX counts braces."""
+    folder = graphcondense.export(
+        small, tmp_path / "a", name="my_data, 5 % {x}", licence="CC0", source="a & b\n#1 ~c"
+    )
+    text = (folder / "CITATION.bib").read_text()
+    assert text.startswith("@misc{my-data-5-x,\n  title = {my\\_data, 5 \\% x: a condensed")
+    assert r"condensed from a \& b \#1 \textasciitilde{}c}" in text
+    assert text.count("{") == text.count("}")
+
+
 def test_licence_and_source_are_asked_for(small: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give licence="):
         graphcondense.export(small, tmp_path / "out")

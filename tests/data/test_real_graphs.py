@@ -98,7 +98,34 @@ def test_parts_whose_first_graph_is_a_node() -> None:
     one = Data(x=torch.ones(1, 3), edge_index=torch.empty(2, 0).long(), y=torch.tensor([0]))
     data = {"train": [one, *LIST[:30]], "test": LIST[30:]}
     assert kind_of_data(data) == "graph"
-    assert len(as_graph_task(data).train) == 31
+    assert len(as_graph_task(data).train) == 31 - 4  # a tenth of each class validates
+
+
+def test_parts_without_validation_hold_a_tenth_out() -> None:
+    graphs = [graph(seed) for seed in range(40)]
+    data = {"train": graphs[:30], "test": graphs[30:]}
+    task, again, other = (as_graph_task(data, seed=seed) for seed in (0, 0, 1))
+    assert (len(task.train), len(task.val), task.test.tolist()) == (26, 4, [*range(30, 40)])
+    assert torch.equal(torch.cat([task.train, task.val]).sort().values, torch.arange(30))
+    assert task.graphs.y[task.val].bincount().tolist() == [2, 2]
+    assert torch.equal(task.val, again.val)
+    assert not torch.equal(task.val, other.val)
+    none = as_graph_task({**data, "val": []})  # a part that is said to be empty is
+    assert (len(none.train), len(none.val)) == (30, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (LIST, {"splits": SPLIT}),
+        (cut(LIST), {}),
+        (as_graph_task(LIST), {}),
+    ],
+)
+def test_a_seed_that_draws_nothing_is_refused(data: Any, options: Any) -> None:
+    as_graph_task(data, **options)
+    with pytest.raises(ValueError, match=r"seed=3 cannot act|a seed draws nothing"):
+        as_graph_task(data, seed=3, **options)
 
 
 def test_as_many_tasks_as_the_first_graph_has_nodes() -> None:
@@ -125,7 +152,9 @@ def test_graphs_that_share_a_label_are_not_one() -> None:
 
 def test_a_seed_draws_nothing_of_parts(tmp_path: Path) -> None:
     torch.save(cut(LIST), tmp_path / "parts.pt")
-    with pytest.raises(ValueError, match=r"seed=3: .* has its graphs by part; leave seed= out"):
+    with pytest.raises(
+        ValueError, match=r"parts: seed=3 cannot act.* the graphs have a split; leave it out"
+    ):
         load(tmp_path / "parts.pt", seed=3)
 
 

@@ -121,7 +121,7 @@ def test_a_rating_of_edges_is_read_by_its_names(name: str) -> None:
         (
             as_interactions(FRAME),
             {"min_rating": 3},
-            "interactions is read already: duplicates=, min_",
+            "interactions is read already: seed=, duplicates=, min_",
         ),
         (sp.coo_array(np.ones(5)), {}, r"must be \[users, items\], got shape \(5,\)"),
         (TOOK, {}, r"cannot read .* from a ndarray; .*scipy.sparse.csr_matrix\(matrix\) makes one"),
@@ -278,8 +278,12 @@ def test_users_of_few_training_items_validate_too() -> None:
 def test_a_seed_is_for_what_it_draws(tmp_path: Path) -> None:
     dense = [torch.from_numpy(part.toarray() * 1.0) for part in MATRICES]
     torch.save(dict(zip(("train", "valid", "test"), dense, strict=True)), tmp_path / "x.pt")
-    with pytest.raises(ValueError, match=r"seed=3: .* has its users by part; leave seed= out"):
+    with pytest.raises(
+        ValueError, match=r"x.pt: seed=3 cannot act.* have their parts; leave it out"
+    ):
         load(tmp_path / "x.pt", seed=3)
+    with pytest.raises(ValueError, match="seed=3 cannot act"):
+        as_interactions(dict(zip(("train", "valid", "test"), MATRICES, strict=True)), seed=3)
     torch.save({"train": dense[0], "test": dense[1]}, tmp_path / "x.pt")
     drawn: list[Any] = [load(tmp_path / "x.pt", seed=seed) for seed in (0, 1)]
     assert (drawn[0].val != drawn[1].val).nnz > 0

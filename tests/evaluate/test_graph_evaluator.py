@@ -327,7 +327,7 @@ def wrong(**fields: object) -> object:
         (lambda: toy().graphs.graph(0), "put a single graph into a list"),
         (lambda: wrong(x=torch.ones(len(few(toy()).set.x), 9)), "9 node features.*has 4"),
         (lambda: wrong(y=torch.full((6,), 2)), r"graph of class 2; toy has classes 0\.\.1"),
-        (lambda: wrong(y=torch.full((6,), -1)), "graph of class -1"),
+        (lambda: wrong(y=torch.full((6,), -1)), "graph without a label"),
         (lambda: wrong(y=torch.zeros(6, 1)), "one class a graph"),
         (lambda: wrong(edge_attr=None), "condense with edge_features=True"),
     ],

@@ -160,7 +160,7 @@ BAD: list[tuple[Any, str]] = [
     ((ZEROS / 0, torch.zeros(3).long()), "NaN or infinite"),
     ((ZEROS, torch.zeros(2).long()), "3 images but 2 labels"),
     ((ZEROS, torch.tensor([0, 1, 3])), r"an image of class 3.*0\.\.2"),
-    ((ZEROS, torch.tensor([0, -1, 1])), "an image of class -1"),
+    ((ZEROS, torch.tensor([0, -1, 1])), "an image without a label"),
     ((ZEROS, torch.zeros(3)), r"classes \[n\] or soft labels"),
     (
         (ZEROS, torch.tensor([[0.0, 1, 0], [0, torch.inf, 0], [1, 0, 0]])),

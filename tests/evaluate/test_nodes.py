@@ -254,7 +254,7 @@ def test_seeds_in_any_form(seeds, real, small):
     [
         (2.0, r"seeds=2.0: give how many"),
         (True, "seeds=True: give how many"),
-        ("3", "seeds=3: give how many"),
+        ("3", "seeds='3': give how many"),
         ([0.5], "give how many, or the seeds as integers"),
         ([2**63], "a seed is below"),
         (-2, "seeds is empty"),

@@ -207,7 +207,7 @@ def test_groups() -> None:
         ({"steps": 3}, "4 classes in 3 steps"),
         ({"order": [0, 1, 2, 2]}, r"\[0, 1, 2, 2\]"),
         ({"strategies": ["replay"]}, "unknown strategy 'replay'"),
-        ({"strategies": []}, "at least one"),
+        ({"strategies": []}, "strategies is empty"),
         ({"seeds": []}, "seeds is empty"),
         ({"draws": 0}, "draws=0"),
     ],

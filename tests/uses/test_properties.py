@@ -231,8 +231,8 @@ def test_table_json_latex_frame_and_picture(tmp_path):
         ({"small": []}, "no condensed graph"),
         ({"small": {"whole": small()}}, "whole"),
         ({"small": Data(x=torch.ones(3, 4), y=torch.arange(3))}, r"4 features.*5"),
-        ({"random_draws": -1}, "random_draws must be at least 0, got -1"),
-        ({"steps": 1}, "steps must be at least 2, got 1"),
+        ({"random_draws": -1}, "random_draws=-1 must be at least 0"),
+        ({"steps": 1}, "steps=1 must be at least 2"),
     ],
 )
 def test_errors(arguments, message):
@@ -258,4 +258,4 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert [r["label"] for r in content["rows"]] == ["kcenter", "random", "whole"]
     assert (tmp_path / "run/properties.png").exists()
     assert cli.main(["properties", "run", "--steps", "1"]) == 2
-    assert "error: steps must be at least 2" in capsys.readouterr().err
+    assert "error: steps=1 must be at least 2" in capsys.readouterr().err

@@ -261,8 +261,8 @@ def test_test_labels_change_test_scores_alone():
     [
         ({"poisons": ["nodes"]}, r"\('nodes',\) must be some of edges, features, labels"),
         ({"poisons": []}, "must be some of"),
-        ({"rates": [-1]}, r"rates=\(-1,\)"),
-        ({"rates": []}, r"rates=\(\)"),
+        ({"rates": [-1]}, r"rates=\[-1\] each must be at least 0"),
+        ({"rates": []}, "rates is empty"),
         ({"rates": [1.5]}, "rate 1.5 for labels"),
         ({"labels_of": "test"}, "labels_of='test'"),
         ({"label": "whole"}, "'whole' names a baseline"),

@@ -404,7 +404,7 @@ def test_printed_saved_and_drawn(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 1}, "at least 2, got 1"),
+        ({"trials": 1}, "trials=1 must be at least 2"),
         ({"trials": 21}, "the space has 20 architectures; ask for fewer"),
         ({"sampler": "grid"}, "trials=8, but the space has 20 .* takes all"),
         ({"sampler": "cma"}, "unknown sampler 'cma'"),
