@@ -36,6 +36,12 @@ def make_unit(rows: Array) -> None:
         rows[block] = unit(rows[block])
 
 
+def as_they_are(rows: Array, x: Array | sp.csr_matrix) -> bool:
+    """Whether rows in few dimensions are the features ``x`` themselves; a task makes the array anew
+    at each call, of the same memory."""
+    return not sp.issparse(x) and np.may_share_memory(rows, x)
+
+
 def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
     """Each column ``[N]`` of ``rows [N, k]`` less its mean, in standard deviations, at most
     :data:`FAR` of them; float32.

@@ -35,7 +35,7 @@ from graphcondense.domains.quotients import (
 )
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught
-from graphcondense.domains.views import in_deviations, unit
+from graphcondense.domains.views import as_they_are, in_deviations, unit
 from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share, SomeShare
@@ -227,7 +227,8 @@ class Quotient(Coarse):
         if dims < min(x.shape) or sp.issparse(x):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
-        seen = rows if rows is not task.x_array or real.sums else in_deviations(rows, spare(real))
+        own = as_they_are(rows, task.x_array) and not real.sums
+        seen = in_deviations(rows, spare(real)) if own else rows
         return rows, seen, answers_of(real).teach(seen, task.gcn_adj, real, spare(real))
 
     def quotients(
