@@ -58,7 +58,7 @@ def lesson(task: NodeTask, seed: int) -> Lesson:
     and as sharp as quotient makes them."""
     began = time.process_time()
     seen, method = NodeSource(task, validates=True), Quotient()
-    rows, _, taught = method.taught(seen, seeded(Generator().manual_seed(seed)))
+    rows, taught = method.taught(seen, seeded(Generator().manual_seed(seed)))
     sharp = answers_of(seen).sharp(taught.soft, method.sharpness)
     for _ in range(HOPS):
         rows = seen.task.gcn_adj @ rows

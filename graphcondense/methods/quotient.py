@@ -218,9 +218,9 @@ class Quotient(Coarse):
         """
         return self.quotients(real, [self], rng, old_groups(real, before))[0]
 
-    def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Array, Taught]:
-        """The features in few dimensions ``[N, k]``, as they are compared (columns of the data in
-        standard deviations), and what the teacher says of all nodes."""
+    def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Taught]:
+        """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes, which
+        sees columns of the data in standard deviations."""
         task = real.task
         x = task.x_array
         dims = min(self.dims, max(x.shape[0] - 1, 1))  # few rows span no more
@@ -229,7 +229,7 @@ class Quotient(Coarse):
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
         own = as_they_are(rows, task.x_array) and not real.sums
         seen = in_deviations(rows, spare(real)) if own else rows
-        return rows, seen, answers_of(real).teach(seen, task.gcn_adj, real, spare(real))
+        return rows, answers_of(real).teach(seen, task.gcn_adj, real, spare(real))
 
     def quotients(
         self,
@@ -241,7 +241,7 @@ class Quotient(Coarse):
         """The graph of each budget, ascending, of nested partitions; ``before [N]`` are clusters to
         go on from, -1 for none."""
         sizes, draws, task = [b.sizes(real) for b in budgets], seeded(rng), real.task
-        raw, seen, taught = self.taught(real, draws)
+        raw, taught = self.taught(real, draws)
         predicted = groups_of(real, taught.soft)
         counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
         if self.per_class is None:
@@ -251,7 +251,7 @@ class Quotient(Coarse):
             sizes = never_falling([self.shared(one, real, counts) for one in sums])
         else:
             check_room(self.per_class, counts)
-        near = near_rows(real, seen, self.hops, self.weight, taught.soft)
+        near = near_rows(real, raw, self.hops, self.weight, taught.soft)
         sharp = answers_of(real).sharp(taught.soft, self.sharpness)
         features = Features.of(real, raw, sharp, spare(real))
         penalty = penalty_of(self.penalty, real, PENALTY)
