@@ -67,6 +67,7 @@ def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
 def side_by_side(adj: sp.csr_matrix, rows: Array, place: Place = MEMORY) -> list[Array]:
     """Unit rows of ``X``, ``Â X`` and ``Â² X [N, k]``: a node and its neighbours apart, as H2GCN
     has them for graphs whose neighbours differ (Zhu et al., NeurIPS 2020)."""
+    adj = adj.astype(np.float32, copy=False)
     out = [place.array(f"hop{k}", rows.shape, np.dtype(np.float32)) for k in range(HOPS + 1)]
 
     def work(block: slice, z: Array) -> None:
