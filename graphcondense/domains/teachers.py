@@ -12,7 +12,7 @@ import torch
 from scipy.special import softmax
 from torch import Tensor
 
-from graphcondense.domains.views import ROWS, Hidden, View, hidden_views, make_unit
+from graphcondense.domains.views import AT_ONCE, ROWS, Hidden, View, hidden_views, make_unit
 from graphcondense.ops.blocks import diffusions, parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.paired import surely_better
@@ -24,6 +24,9 @@ TRUST = 0.3
 """Weight of a pseudo-labelled node beside a labelled one."""
 MOST = 20_000
 """Pseudo-labelled nodes at most; more cost time and teach nothing new."""
+LEAST = 0.02
+"""Of validation nodes: hidden units gain points where classes are bent, and fractions elsewhere,
+which condensed graphs do not gain by."""
 AVERAGED, KEPT = 10, 0.1
 """Steps of averaging soft labels over neighbours, and the share of a node's own in each."""
 SPARING = 10**11
@@ -104,7 +107,7 @@ class RidgeTeacher:
     are and averaged. A pair's last round is the first that does worse than the one before. Where
     averaging would take more than 10¹¹ multiplications, pairs are compared without it, and there is
     one finalist; so it is with hidden units always. These teach where they are right on surely more
-    validation nodes, by a standard error of the difference. Without validation nodes the first
+    validation nodes, by two standard errors of the difference and two points. Without validation nodes the first
     restart and ridge are taken, and no round.
 
     Attributes:
@@ -168,7 +171,7 @@ class RidgeTeacher:
             return best
         bent = course.best(hidden_views(adj, rows, seen, place), self.bent, 1, self.rounds)
         hits = (torch.from_numpy(one.soft[nodes].argmax(1) == wanted) for one in (bent, best))
-        return bent if surely_better(*(h.float() for h in hits)) else best
+        return bent if surely_better(*(h.float() for h in hits), errors=2, least=LEAST) else best
 
 
 @dataclass(frozen=True)
@@ -194,6 +197,13 @@ class Course:
     def right(self, said: Array) -> float:
         """Share of validation nodes on which the largest of ``said [v, C]`` is right."""
         return float((said.argmax(1) == self.wanted).mean())
+
+    def alone(self, z: Array | Hidden, ridges: Sequence[float]) -> list[float]:
+        """:meth:`right` of regressions on labelled rows of ``z [N, d]``, before averaging."""
+        ones = np.ones(len(self.train), z.dtype)
+        weights = np.hstack(regressions(z, self.train, self.given, ones, ridges))
+        said = [z[self.nodes[block]] @ weights for block in parts(len(self.nodes), AT_ONCE)]
+        return [self.right(one) for one in np.split(np.vstack(said), len(ridges), axis=1)]
 
     def best(
         self, views: Sequence[View], ridges: Sequence[float], finalists: int, rounds: int
@@ -221,14 +231,10 @@ class Course:
         tried = []
         for view in views:
             if finalists == 1:
-                rows, said = view.rows[self.train], view.rows[self.nodes]
-                ones = np.ones(len(rows), rows.dtype)
-            for ridge in ridges:
-                if finalists == 1:
-                    score = self.right(said @ fitted(rows, self.given, ones, ridge))
-                else:
-                    score, _ = both(view, ridge, 0)
-                tried.append((score, view, ridge))
+                scores = self.alone(view.rows, ridges)
+            else:
+                scores = [both(view, ridge, 0)[0] for ridge in ridges]
+            tried += [(score, view, ridge) for score, ridge in zip(scores, ridges, strict=True)]
         tried.sort(key=lambda pair: -pair[0])  # stable: the first of equals
         for _, view, ridge in tried[:finalists]:
             score, smooth = both(view, ridge, 0)
@@ -336,9 +342,9 @@ def lesson(
         guessed = np.eye(given.shape[1], dtype=z.dtype)[smooth[sure].argmax(1)]
         targets = np.concatenate([given, guessed])
         weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
-    weights = fitted(z[labelled], targets, weight, ridge)
+    (weights,) = regressions(z, labelled, targets, weight, [ridge])
     soft: Array = np.empty((len(z), given.shape[1]), z.dtype)
-    for block in parts(len(z), ROWS):
+    for block in parts(len(z), AT_ONCE if isinstance(z, Hidden) else ROWS):
         soft[block] = softmax(SCALE * (z[block] @ weights), axis=1)
     soft[train] = given
     return soft
@@ -355,6 +361,25 @@ def surest(soft: Array, without: Array) -> Array:
         order = np.argsort(-sure[best == c], kind="stable")
         picked.append(own[order[: int(len(own) * share)]])
     return np.concatenate(picked)
+
+
+def regressions(
+    z: Array | Hidden, at: Array, targets: Array, weight: Array, ridges: Sequence[float]
+) -> list[Array]:
+    """:func:`fitted` on rows ``at`` of ``z [N, d]``, for each penalty; of more hidden units than
+    are made at once, block by block."""
+    if not isinstance(z, Hidden) or len(at) <= AT_ONCE:
+        rows = z[at]
+        return [fitted(rows, targets, weight, ridge) for ridge in ridges]
+    units = z.shape[1]
+    gram, cross = np.zeros((units, units), z.dtype), np.zeros((units, targets.shape[1]), z.dtype)
+    for block in parts(len(at), AT_ONCE):
+        rows = z[at[block]]
+        heavy = rows.T * weight[block]
+        gram += heavy @ rows
+        cross += heavy @ targets[block]
+    eye = np.eye(units, dtype=z.dtype)
+    return [np.linalg.solve(gram + ridge * eye, cross) for ridge in ridges]
 
 
 def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:

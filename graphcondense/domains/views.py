@@ -17,6 +17,8 @@ ROWS = 2**16
 """Rows of a block where all at once would take several times the memory of the result."""
 UNITS = 512
 """Hidden units; 1,024 are as good."""
+AT_ONCE = 2**13
+"""Rows of hidden units that are made at once: they are wider than what they are made of."""
 FAR = 3.0
 """Standard deviations at most, so that a rare value does not outweigh all other columns."""
 HOPS = 2

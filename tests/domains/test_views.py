@@ -8,10 +8,11 @@ import scipy.sparse as sp
 import torch
 
 from graphcondense.data.node_reading import as_task
+from graphcondense.domains import teachers
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features
-from graphcondense.domains.teachers import RidgeTeacher, Taught
+from graphcondense.domains.teachers import RidgeTeacher, Taught, fitted
 from graphcondense.domains.views import (
     UNITS,
     Hidden,
@@ -52,6 +53,19 @@ def test_hidden_units_by_hand() -> None:
     np.testing.assert_array_equal(hidden[np.array([4, 1])], hidden[:][[4, 1]])
     # What a unit is given has the variance of one, however many arrays are side by side.
     assert np.square(np.hstack(seen) @ both).mean() == pytest.approx(1, rel=0.15)
+
+
+def test_many_rows_are_learnt_from_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    hidden = Hidden([unit(rng.standard_normal((900, 4), np.float32))], np.random.default_rng(1))
+    at, targets = rng.permutation(900)[:700], rng.standard_normal((700, 3)).astype(np.float32)
+    weight = rng.uniform(0.3, 1, 700).astype(np.float32)
+    whole = teachers.regressions(hidden, at, targets, weight, [0.1, 1.0])
+    monkeypatch.setattr(teachers, "AT_ONCE", 64)
+    parts = teachers.regressions(hidden, at, targets, weight, [0.1, 1.0])
+    for one, other, ridge in zip(whole, parts, (0.1, 1.0), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)
+        np.testing.assert_allclose(one, fitted(hidden[at], targets, weight, ridge), atol=2e-3)
 
 
 def test_classes_that_no_line_tells_need_hidden_units() -> None:
