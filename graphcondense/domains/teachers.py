@@ -106,9 +106,9 @@ class RidgeTeacher:
     self-training, the ``finalists`` best of them with it, and each round with soft labels as they
     are and averaged. A pair's last round is the first that does worse than the one before. Where
     averaging would take more than 10¹¹ multiplications, pairs are compared without it, and there is
-    one finalist; so it is with hidden units always. These teach where they are right on surely more
-    validation nodes, by two standard errors of the difference and two points. Without validation nodes the first
-    restart and ridge are taken, and no round.
+    one finalist; so it is with hidden units always. These teach where they are right on more
+    validation nodes, by two standard errors of the difference and by two points. Without validation
+    nodes the first restart and ridge are taken, and no round.
 
     Attributes:
         restarts: ``a``; 1 is no diffusion, for graphs whose neighbours mislead.
