@@ -56,7 +56,8 @@ class Quotient(Coarse):
     The graph is matched to no network, so that it serves all models:
 
     1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher`, gives every
-       node soft labels ``P [N, C]`` from the labels of training nodes.
+       node soft labels ``P [N, C]`` from the labels of training nodes. It sees columns of the data
+       in standard deviations, where these are few.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.
        A class gets clusters in proportion to its predicted nodes.
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
