@@ -192,18 +192,3 @@ def learnt(
         optimiser.step()
         schedule.step()
     return z.detach()
-
-
-def surely_better(after: Tensor, before: Tensor, errors: float = 1.0, least: float = 0.0) -> bool:
-    """Whether the mean of ``after - before [m]`` is above so many of its own standard errors, and
-    above ``least``: what is there stays unless it is clearly beaten (Breiman et al., 1984, the rule
-    of one standard error).
-
-    >>> surely_better(torch.tensor([1.0, 1.0, 1.0, 0.0]), torch.zeros(4))
-    True
-    >>> surely_better(torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0, 0.0]))
-    False
-    """
-    gain = after - before
-    error: float = float(gain.std(correction=0)) / len(gain) ** 0.5
-    return float(gain.mean()) > max(errors * error, least)

@@ -14,11 +14,13 @@ from torch import Tensor
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import CoarseGraph
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.domains.propagations import SmallGraph, Teaching, learnt, surely_better
+from graphcondense.domains.propagations import SmallGraph, Teaching, learnt
 from graphcondense.domains.referees import right_in_own_basis, right_of_networks
 from graphcondense.domains.solved import Said, solved_labels
+from graphcondense.domains.views import as_they_are
 from graphcondense.ops.blocks import mean_row, parts
 from graphcondense.ops.coarsen import Array
+from graphcondense.ops.paired import surely_better
 from graphcondense.ops.place import Place
 
 TRUST = 1.0
@@ -55,7 +57,7 @@ class Features:
         task, answers = real.task, answers_of(real)
         held, y = answers.held(real)
         basis = None
-        if rows is not task.x_array:
+        if not as_they_are(rows, task.x_array):
             few = rows.astype(np.float64)
             basis = np.linalg.pinv(few.T @ few) @ (task.x_array.T @ few).T
         return cls(

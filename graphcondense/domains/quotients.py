@@ -13,7 +13,7 @@ from graphcondense.domains.answers import answers_of
 from graphcondense.domains.hetero import HeteroSource
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.solved import MOST
-from graphcondense.domains.teachers import make_unit
+from graphcondense.domains.views import make_unit
 from graphcondense.ops.adjacency import times
 from graphcondense.ops.blocks import by_columns, parts
 from graphcondense.ops.coarsen import Array

@@ -13,7 +13,7 @@ from graphcondense.core.method import Variants
 from graphcondense.domains.coarse import CoarseGraph, exported, stood_out, told
 from graphcondense.domains.contraction import Stepwise
 from graphcondense.domains.node_source import NodeSource
-from graphcondense.domains.teachers import unit
+from graphcondense.domains.views import unit
 from graphcondense.ops.coarsen import (
     Array,
     Candidates,

@@ -34,7 +34,8 @@ from graphcondense.domains.quotients import (
     sparse_bytes,
 )
 from graphcondense.domains.referees import HIDDEN, NETWORKS
-from graphcondense.domains.teachers import Taught, unit
+from graphcondense.domains.teachers import Taught
+from graphcondense.domains.views import as_they_are, in_deviations, unit
 from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share, SomeShare
@@ -55,7 +56,8 @@ class Quotient(Coarse):
     The graph is matched to no network, so that it serves all models:
 
     1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher`, gives every
-       node soft labels ``P [N, C]`` from the labels of training nodes.
+       node soft labels ``P [N, C]`` from the labels of training nodes. It sees columns of the data
+       in standard deviations, where these are few.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.
        A class gets clusters in proportion to its predicted nodes.
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
@@ -218,14 +220,17 @@ class Quotient(Coarse):
         return self.quotients(real, [self], rng, old_groups(real, before))[0]
 
     def taught(self, real: NodeSource, draws: np.random.Generator) -> tuple[Array, Taught]:
-        """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes."""
+        """The features in few dimensions ``[N, k]``, and what the teacher says of all nodes, which
+        sees columns of the data in standard deviations."""
         task = real.task
         x = task.x_array
         dims = min(self.dims, max(x.shape[0] - 1, 1))  # few rows span no more
         if dims < min(x.shape) or sp.issparse(x):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
-        return rows, answers_of(real).teach(rows, task.gcn_adj, real, spare(real))
+        own = as_they_are(rows, task.x_array) and not real.sums
+        seen = in_deviations(rows, spare(real)) if own else rows
+        return rows, answers_of(real).teach(seen, task.gcn_adj, real, spare(real))
 
     def quotients(
         self,

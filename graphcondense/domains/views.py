@@ -1,0 +1,144 @@
+"""What a ridge regression may see of features: columns in comparable units, and hidden units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from graphcondense.ops.adjacency import times
+from graphcondense.ops.blocks import by_columns, parts
+from graphcondense.ops.coarsen import Array
+from graphcondense.ops.place import MEMORY, Place
+
+ROWS = 2**16
+"""Rows of a block where all at once would take several times the memory of the result."""
+UNITS = 512
+"""Hidden units; 1,024 are as good."""
+AT_ONCE = 2**13
+"""Rows of hidden units that are made at once: they are wider than what they are made of."""
+FAR = 3.0
+"""Standard deviations at most, so that a rare value does not outweigh all other columns."""
+HOPS = 2
+"""Hops that are seen beside a node's own features."""
+
+
+def unit(rows: Array) -> Array:
+    """Rows divided by their length; rows of zeros stay."""
+    length = np.sqrt(np.square(rows).sum(1, keepdims=True))
+    out: Array = rows / np.where(length > 0, length, 1)
+    return out
+
+
+def make_unit(rows: Array) -> None:
+    """:func:`unit` in place."""
+    for block in parts(len(rows), ROWS):
+        rows[block] = unit(rows[block])
+
+
+def as_they_are(rows: Array, x: Array | sp.csr_matrix) -> bool:
+    """Whether rows in few dimensions are the features ``x`` themselves; a task makes the array anew
+    at each call, of the same memory."""
+    return not sp.issparse(x) and np.may_share_memory(rows, x)
+
+
+def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
+    """Each column ``[N]`` of ``rows [N, k]`` less its mean, in standard deviations, at most
+    :data:`FAR` of them; float32.
+
+    Columns of a table have units of their own: where one is a thousand times as large as another,
+    lengths and distances of rows know of no other.
+
+    >>> in_deviations(np.array([[1.0, 5000.0], [3.0, 7000.0], [2.0, 6000.0]])).round(2).tolist()
+    [[-1.22, -1.22], [1.22, 1.22], [0.0, 0.0]]
+    """
+    out = place.array("deviations", rows.shape, np.dtype(np.float32))
+
+    def work(block: slice, z: Array) -> None:
+        z -= z.mean(0, dtype=np.float64)
+        spread = z.std(0, dtype=np.float64)
+        z /= np.where(spread > 0, spread, 1)
+        out[:, block] = z.clip(-FAR, FAR)
+
+    by_columns(rows, work, place.room)
+    return out
+
+
+def side_by_side(adj: sp.csr_matrix, rows: Array, place: Place = MEMORY) -> list[Array]:
+    """Unit rows of ``X``, ``Â X`` and ``Â² X [N, k]``: a node and its neighbours apart, as H2GCN
+    has them for graphs whose neighbours differ (Zhu et al., NeurIPS 2020)."""
+    adj = adj.astype(np.float32, copy=False)
+    out = [place.array(f"hop{k}", rows.shape, np.dtype(np.float32)) for k in range(HOPS + 1)]
+
+    def work(block: slice, z: Array) -> None:
+        for k, found in enumerate(out):
+            z = times(adj, z) if k else z
+            found[:, block] = z
+
+    by_columns(rows, work, place.room, arrays=3)
+    for found in out:
+        make_unit(found)
+    return out
+
+
+class Hidden:
+    """Rows ``relu([Z_1, Z_2, ...] W + b)`` of random ``W`` and ``b``, divided by their length: a
+    ridge regression on these is one on the kernel of a network with one hidden layer (Rahimi &
+    Recht, NIPS 2008).
+
+    Rows are made when they are asked for, so that all of them take no memory.
+
+    Args:
+        seen: unit rows ``[N, k]``, side by side.
+        rng: of ``W`` and ``b``.
+    """
+
+    def __init__(self, seen: Sequence[Array], rng: np.random.Generator) -> None:
+        self.seen = seen
+        # Rows have length sqrt(len(seen)), so that what units are given has the variance one.
+        spread = len(seen) ** -0.5
+        shapes = [(z.shape[1], UNITS) for z in seen]
+        self.weights = [spread * rng.standard_normal(s, np.float32) for s in shapes]
+        self.bias = 0.5 * rng.standard_normal(UNITS, np.float32)
+
+    shape = property(lambda self: (len(self.seen[0]), UNITS))
+    dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.seen[0])
+
+    def __getitem__(self, rows: slice | Array) -> Array:
+        """Units at some rows ``[m, UNITS]``."""
+        given = self.bias + sum(
+            z[rows] @ w.astype(z.dtype) for z, w in zip(self.seen, self.weights, strict=True)
+        )
+        return unit(np.maximum(given, 0, out=given))
+
+
+@dataclass(frozen=True)
+class View:
+    """What a teacher sees.
+
+    Attributes:
+        rows: ``[N, d]``, an array or :class:`Hidden`.
+        restart: the share of a node's own features in each step of diffusion; 1: no diffusion.
+        hidden: hidden units; 0 for none.
+        hops: hops that are seen beside a node's own features.
+    """
+
+    rows: Array | Hidden
+    restart: float
+    hidden: int = 0
+    hops: int = 0
+
+
+def hidden_views(
+    adj: sp.csr_matrix, rows: Array, diffused: Sequence[tuple[float, Array]], place: Place
+) -> list[View]:
+    """Hidden units of each diffusion, unit rows ``[N, k]`` by their restart, and of hops side by
+    side. Weights are the same at every call, so that no other draw depends on them."""
+    rng = np.random.default_rng(0)
+    found = [View(Hidden([z], rng), restart, UNITS) for restart, z in diffused]
+    return [*found, View(Hidden(side_by_side(adj, rows, place), rng), 1.0, UNITS, HOPS)]

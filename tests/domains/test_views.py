@@ -1,0 +1,154 @@
+"""What a teacher sees of features: columns in deviations, hops side by side and hidden units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from graphcondense.data.node_reading import as_task
+from graphcondense.domains import teachers
+from graphcondense.domains.answers import answers_of
+from graphcondense.domains.node_source import NodeSource
+from graphcondense.domains.quotient_features import Features
+from graphcondense.domains.teachers import RidgeTeacher, Taught, fitted
+from graphcondense.domains.views import (
+    UNITS,
+    Hidden,
+    as_they_are,
+    in_deviations,
+    side_by_side,
+    unit,
+)
+from graphcondense.methods.quotient import Quotient
+from graphcondense.ops.coarsen import Array
+from graphcondense.ops.place import MEMORY
+from tests.cases import toy_graph
+
+
+def taught(x: Array, y: Array, adj: sp.csr_matrix, teacher: RidgeTeacher) -> tuple[Taught, float]:
+    """Of the first third of nodes, judged by the second; and its score on the last."""
+    third = len(x) // 3
+    held = torch.arange(third, 2 * third), torch.from_numpy(y[third : 2 * third])
+    train = np.arange(third)
+    found = teacher.teach(x.astype(np.float32), adj, train, y[train], int(y.max()) + 1, held)
+    rest = slice(2 * third, None)
+    return found, float((found.soft[rest].argmax(1) == y[rest]).mean())
+
+
+def no_links(n: int) -> sp.csr_matrix:
+    """``Â`` of a graph without links."""
+    return sp.eye_array(n, format="csr", dtype=np.float32)
+
+
+def test_hidden_units_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    seen = [unit(rng.standard_normal((7, k))) for k in (3, 2)]
+    hidden = Hidden(seen, np.random.default_rng(1))
+    assert (len(hidden), hidden.shape) == (7, (7, UNITS))
+    both = np.vstack(hidden.weights).astype(np.float64)
+    wanted = unit(np.maximum(np.hstack(seen) @ both + hidden.bias, 0))
+    np.testing.assert_allclose(hidden[:], wanted, atol=1e-12)
+    np.testing.assert_array_equal(hidden[np.array([4, 1])], hidden[:][[4, 1]])
+    # What a unit is given has the variance of one, however many arrays are side by side.
+    assert np.square(np.hstack(seen) @ both).mean() == pytest.approx(1, rel=0.15)
+
+
+def test_many_rows_are_learnt_from_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    hidden = Hidden([unit(rng.standard_normal((900, 4), np.float32))], np.random.default_rng(1))
+    at, targets = rng.permutation(900)[:700], rng.standard_normal((700, 3)).astype(np.float32)
+    weight = rng.uniform(0.3, 1, 700).astype(np.float32)
+    whole = teachers.regressions(hidden, at, targets, weight, [0.1, 1.0])
+    monkeypatch.setattr(teachers, "AT_ONCE", 64)
+    parts = teachers.regressions(hidden, at, targets, weight, [0.1, 1.0])
+    for one, other, ridge in zip(whole, parts, (0.1, 1.0), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-3)
+        np.testing.assert_allclose(one, fitted(hidden[at], targets, weight, ridge), atol=2e-3)
+
+
+def test_classes_that_no_line_tells_need_hidden_units() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (600, 2))
+    y = (x.prod(1) > 0).astype(np.int64)
+    found, score = taught(x, y, no_links(600), RidgeTeacher())
+    _, straight = taught(x, y, no_links(600), RidgeTeacher(bent=()))
+    assert (found.hidden, found.hops) in {(UNITS, 0), (UNITS, 2)}
+    assert score > 0.9 > 0.7 > straight
+
+
+def test_hidden_units_do_not_teach_where_a_line_does_as_well() -> None:
+    """A few validation nodes more are no reason: the straight teacher's labels, to the bit."""
+    task = as_task(toy_graph(n=200))
+    train, held = task.train.numpy(), (task.val, task.y[task.val])
+    rest = (np.asarray(task.x_array), task.gcn_adj, train, task.y.numpy()[train], 3, held)
+    found, straight = RidgeTeacher().teach(*rest), RidgeTeacher(bent=()).teach(*rest)
+    assert found.hidden == 0
+    np.testing.assert_array_equal(found.soft, straight.soft)
+
+
+def test_neighbours_that_say_the_opposite_are_seen_apart() -> None:
+    """The class is whether a node and its only neighbour differ, which no mean of both tells."""
+    rng = np.random.default_rng(0)
+    n = 900
+    own = rng.integers(0, 2, n)
+    mate = np.arange(n) ^ 1
+    y = (own != own[mate]).astype(np.int64)
+    # A node weighs twice what its neighbour does, so that diffusion does not hide who is who.
+    near = sp.csr_array((np.full(n, 1 / 3), (np.arange(n), mate)), shape=(n, n))
+    adj = (near + sp.eye_array(n) * 2 / 3).tocsr().astype(np.float32)
+    x = np.eye(2)[own] + 0.1 * rng.standard_normal((n, 2))
+    _, straight = taught(x, y, adj, RidgeTeacher(bent=()))
+    found, score = taught(x, y, adj, RidgeTeacher())
+    assert found.hidden == UNITS
+    assert score > 0.85 > straight
+
+
+def test_teachers_that_keep_neighbours_apart_warn() -> None:
+    soft = np.eye(2)
+    for hops, words in ((0, "looks at no neighbours"), (2, "keeps neighbours apart from a node")):
+        said = Taught(soft, 1.0, 0.1, 0, False, 0.9, hidden=UNITS, hops=hops).remarks
+        assert words in said["warning"]
+        assert f"hidden={UNITS}, hops={hops}; right on 90.0%" in said["teacher"]
+
+
+def test_hops_side_by_side_by_hand() -> None:
+    adj = sp.csr_matrix(np.array([[0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]]), dtype=float)
+    x = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]])
+    own, first, second = side_by_side(adj, x)
+    np.testing.assert_allclose(own, unit(x), atol=1e-6)
+    np.testing.assert_allclose(first, unit(adj @ x), atol=1e-6)
+    np.testing.assert_allclose(second, unit(adj @ adj @ x), atol=1e-6)
+
+
+def test_a_rare_value_does_not_outweigh_other_columns() -> None:
+    x = np.zeros((1000, 3))
+    x[0, 0], x[:, 1] = 1.0, np.tile([5.0, 7.0], 500)
+    seen = in_deviations(x)
+    assert seen.dtype == np.float32
+    assert seen[0].tolist() == pytest.approx([3.0, -1.0, 0.0])  # 31.6 deviations, at most 3
+    assert not seen[:, 2].any()  # what all have alike
+    assert x.max() == 7.0  # input is as it was
+
+
+def test_units_of_columns_do_not_matter_to_the_teacher() -> None:
+    """A column in thousandths, and all moved: the same labels."""
+    data, other = toy_graph(), toy_graph()
+    other.x = other.x * torch.tensor([1.0, 1000.0] + [1.0] * (other.x.shape[1] - 2)) + 5
+    found = []
+    for one in (data, other):
+        real = NodeSource(as_task(one), validates=True)
+        found.append(Quotient(nodes=9).taught(real, np.random.default_rng(0))[1].soft)
+    np.testing.assert_allclose(*found, atol=1e-3)
+
+
+def test_features_as_they_are_need_no_basis() -> None:
+    real = NodeSource(as_task(toy_graph()), validates=True)
+    x = real.task.x_array
+    assert as_they_are(x.astype(np.float32, copy=False), real.task.x_array)
+    assert not as_they_are(x.copy(), x)
+    assert not as_they_are(x, sp.csr_matrix(x))
+    y = answers_of(real).sharp(np.eye(3)[real.task.y.numpy()], 1.0)
+    assert Features.of(real, x, y, MEMORY).basis is None
+    assert Features.of(real, x.copy(), y, MEMORY).basis is not None
