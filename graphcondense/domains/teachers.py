@@ -170,8 +170,10 @@ class RidgeTeacher:
         if not self.bent:
             return best
         bent = course.best(hidden_views(adj, rows, seen, place), self.bent, 1, self.rounds)
-        hits = (torch.from_numpy(one.soft[nodes].argmax(1) == wanted) for one in (bent, best))
-        return bent if surely_better(*(h.float() for h in hits), errors=2, least=LEAST) else best
+        after, before = (
+            torch.from_numpy(one.soft[nodes].argmax(1) == wanted).float() for one in (bent, best)
+        )
+        return bent if surely_better(after, before, errors=2, least=LEAST) else best
 
 
 @dataclass(frozen=True)
@@ -224,8 +226,11 @@ class Course:
             scores = self.right(soft[self.nodes]), self.right(smooth[self.nodes])
             for one, score in zip((soft, smooth), scores, strict=True):
                 if best is None or score > best.score:
-                    also = {"hidden": view.hidden, "hops": view.hops}
-                    best = Taught(one, view.restart, ridge, done, one is smooth, score, **also)
+                    best = Taught(
+                        *(one, view.restart, ridge, done, one is smooth, score),
+                        hidden=view.hidden,
+                        hops=view.hops,
+                    )
             return max(scores), smooth
 
         tried = []
