@@ -15,6 +15,7 @@ from graphcondense.evaluate.any_kind import evaluator_of
 from graphcondense.evaluate.comparison import BASELINES
 from graphcondense.evaluate.contestant import Contestant, refuse_namesakes
 from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
+from graphcondense.evaluate.evaluator import AnyEvaluator
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
@@ -134,27 +135,13 @@ def evaluate(
 
     contestants = _checked(contestants, sets, every)
     kept = Store(store, identity_of(evaluator, seeds))
-    rows = []
-    for label, graphs in sets.items():
-        for one in contestants:
-            results = [
-                kept.get(
-                    f"{one.name} {label} {i} {graph_hash(graph)}",
-                    partial(one.fit, graph, seeds, progress),
-                )
-                for i, graph in enumerate(graphs)
-            ]
-            row = _row(label, graphs, one.predictor, one.edge_weights, results)
-            if evaluator.metric == "accuracy":
-                error = sampling_error(row.test_selected, evaluator.tested)
-                row = replace(row, test_error=error)
-            rows.append(row)
-    if "mean" in baselines and (floor := evaluator.mean()) is not None:
-        of_graphs = any(row.set_graphs is not None for row in rows)
-        for one in contestants:
-            result = replace(floor, model=one.name)
-            row = _row("mean", [], one.predictor, one.edge_weights, [result])
-            rows.append(replace(row, set_graphs=0) if of_graphs else row)
+    rows = [
+        _trained(evaluator, kept, one, label, graphs, seeds, progress)
+        for label, graphs in sets.items()
+        for one in contestants
+    ]
+    if "mean" in baselines:
+        rows += _of_the_mean(evaluator, contestants, rows)
     name = contestants[0].name
     times = {row.label: row for row in rows if row.model == name}
     plain = evaluator.plain_seconds(plain_epochs) if plain_epochs else None
@@ -193,6 +180,44 @@ def evaluate(
         test_unlabelled=real.unlabelled.get("test", 0),
         remarks=_known(named, [one.name for one in contestants]),
     )
+
+
+def _trained(
+    evaluator: AnyEvaluator,
+    kept: Store,
+    one: Contestant,
+    label: str,
+    graphs: list[object],
+    seeds: Seeds,
+    progress: bool,
+) -> Row:
+    """A model trained on the sets of a name, as far as no training of it is ``kept``."""
+    results = [
+        kept.get(
+            f"{one.name} {label} {i} {graph_hash(graph)}", partial(one.fit, graph, seeds, progress)
+        )
+        for i, graph in enumerate(graphs)
+    ]
+    row = _row(label, graphs, one.predictor, one.edge_weights, results)
+    if evaluator.metric != "accuracy":
+        return row
+    return replace(row, test_error=sampling_error(row.test_selected, evaluator.tested))
+
+
+def _of_the_mean(
+    evaluator: AnyEvaluator, contestants: Sequence[Contestant], rows: Sequence[Row]
+) -> list[Row]:
+    """The mean of the training targets beside the ``rows`` of each model; of classes there is
+    none."""
+    floor = evaluator.mean()
+    if floor is None:
+        return []
+    own = [
+        _row("mean", [], one.predictor, one.edge_weights, [replace(floor, model=one.name)])
+        for one in contestants
+    ]
+    of_graphs = any(row.set_graphs is not None for row in rows)
+    return [replace(row, set_graphs=0) for row in own] if of_graphs else own
 
 
 def _check_seconds(given: object, named: Collection[str]) -> None:
