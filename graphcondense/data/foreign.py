@@ -151,18 +151,9 @@ def _open_pt(
     real: NodeTask | None,
 ) -> Data:
     content = read_pt(path, "tensors or a PyG Data")
-    given: Record
-    if isinstance(content, Data):
-        given = content.to_dict()
-        if isinstance(content, CondensedGraph):
-            given["condensed"] = content.condensed
-    elif isinstance(content, dict):
-        given = {str(name): value for name, value in content.items()}
-    elif isinstance(content, Tensor):
-        given = {"x": content}
+    given = _tensors(content, path)
+    if isinstance(content, Tensor):
         adj_file, labels = adj_file or _beside(path, "adj"), labels or _beside(path, "y")
-    else:
-        raise ValueError(f"{path} holds a {type(content).__name__}, not a graph's tensors")
     sources = dict.fromkeys(NAMES, path)
     x = _named(given, "x")
     if x is None:
@@ -170,15 +161,7 @@ def _open_pt(
     x = _plain(x, path, "features")
     if adj_file is not None:
         sources["adj"] = Path(adj_file)
-        matrix = read_pt(Path(adj_file), "a tensor")
-        edges_given = _edges_of(matrix, len(x))
-        if "edge_index" in edges_given and "edge_weight" in given:
-            edges_given["edge_weight"] = given["edge_weight"]
-    elif given.get("edge_index") is not None or given.get("adj_t") is not None:
-        keys = ("edge_index", "edge_weight", "edge_attr", "adj_t")
-        edges_given = {key: given[key] for key in keys if key in given}
-    else:
-        edges_given = _edges_of(_named(given, "adj"), len(x))
+    edges_given = _given_edges(given, None if adj_file is None else sources["adj"], len(x))
     y = _named(given, "y")
     if labels is not None and str(labels) not in RULES:
         sources["y"] = Path(labels)
@@ -202,6 +185,32 @@ def _open_pt(
     small.condensed = dict(record) if record and _is_record(record) else {"method": path.stem}
     small.condensed["hash"] = graph_hash(small)
     return small
+
+
+def _tensors(content: object, path: Path) -> Record:
+    """What a file holds, by name; features alone are called so."""
+    if isinstance(content, Data):
+        record = {"condensed": content.condensed} if isinstance(content, CondensedGraph) else {}
+        return Record(content.to_dict()) | record
+    if isinstance(content, dict):
+        return {str(name): value for name, value in content.items()}
+    if isinstance(content, Tensor):
+        return {"x": content}
+    raise ValueError(f"{path} holds a {type(content).__name__}, not a graph's tensors")
+
+
+def _given_edges(given: Record, adj_file: Path | None, n: int) -> Record:
+    """Edges of ``n`` nodes in the form in which they are given, in a file of their own or beside
+    features."""
+    if adj_file is not None:
+        edges = _edges_of(read_pt(adj_file, "a tensor"), n)
+        if "edge_index" in edges and "edge_weight" in given:
+            edges["edge_weight"] = given["edge_weight"]
+        return edges
+    if given.get("edge_index") is not None or given.get("adj_t") is not None:
+        keys = ("edge_index", "edge_weight", "edge_attr", "adj_t")
+        return {key: given[key] for key in keys if key in given}
+    return _edges_of(_named(given, "adj"), n)
 
 
 def _is_record(record: object) -> bool:

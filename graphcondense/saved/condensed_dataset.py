@@ -49,39 +49,15 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
         self.files = sorted(Path(self.root).glob("*.safetensors"))
         if not self.files:
             raise ValueError(f"no condensed graph (*.safetensors) in {self.root}")
-        graphs: list[Data] = []
-        for file in self.files:
-            graph = load(file)
-            if isinstance(graph, CondensedGraphs | CondensedInteractions):
-                what = "a data set of {} graphs" if hasattr(graph, "set") else "{} users"
-                raise ValueError(
-                    f"{file} holds {what.format(len(graph))}: open it with load, or keep it in "
-                    "another folder"
-                )
-            graphs.append(graph)
+        graphs = [_opened(file) for file in self.files]
         self._records = [graph.condensed for graph in graphs]
-        for file, graph in zip(self.files, graphs, strict=True):
-            for name in ("assignment", *MAPPING):
-                if name in graph:
-                    del graph[name]
-            if _kind(graph) != _kind(graphs[0]):
-                raise ValueError(
-                    f"{file} has {_kind(graph)}, {self.files[0].name} has {_kind(graphs[0])}; keep "
-                    "condensed graphs of different data in different folders"
-                )
-        if any("edge_weight" in graph for graph in graphs):
-            for graph in graphs:
-                if "edge_weight" not in graph:
-                    graph.edge_weight = torch.ones(graph.num_edges)
-        if others := sorted({k for graph in graphs for k in graph.to_dict()} - _together(graphs)):
+        _check_one_kind(self.files, graphs)
+        if others := _make_alike(graphs):
             warnings.warn(
                 f"the graphs of {self.root} are without {', '.join(others)[:300]}, which not all "
                 "have in one form: load opens each graph with all that it has",
                 stacklevel=2,
             )
-            for graph in graphs:
-                for key in others:
-                    del graph[key]
         if pre_transform is not None:
             graphs = [pre_transform(graph) for graph in graphs]
         self.data, self.slices = self.collate(graphs)
@@ -103,6 +79,44 @@ class CondensedDataset(InMemoryDataset):  # type: ignore[misc]
     def records(self) -> list[Record]:
         """The record of each graph (its ``condensed``), in the order of the data set."""
         return [self._records[i] for i in self.indices()]
+
+
+def _opened(file: Path) -> Data:
+    graph = load(file)
+    if isinstance(graph, CondensedGraphs | CondensedInteractions):
+        what = "a data set of {} graphs" if hasattr(graph, "set") else "{} users"
+        raise ValueError(
+            f"{file} holds {what.format(len(graph))}: open it with load, or keep it in another "
+            "folder"
+        )
+    return graph
+
+
+def _check_one_kind(files: Sequence[Path], graphs: Sequence[Data]) -> None:
+    """Raise a ValueError where graphs have other features or labels than the first."""
+    for file, graph in zip(files, graphs, strict=True):
+        if _kind(graph) != _kind(graphs[0]):
+            raise ValueError(
+                f"{file} has {_kind(graph)}, {files[0].name} has {_kind(graphs[0])}; keep "
+                "condensed graphs of different data in different folders"
+            )
+
+
+def _make_alike(graphs: list[Data]) -> list[str]:
+    """Leave out what PyG cannot collate; the names of it, but for assignments and mappings."""
+    for graph in graphs:
+        for name in ("assignment", *MAPPING):
+            if name in graph:
+                del graph[name]
+    if any("edge_weight" in graph for graph in graphs):
+        for graph in graphs:
+            if "edge_weight" not in graph:
+                graph.edge_weight = torch.ones(graph.num_edges)
+    others = sorted({key for graph in graphs for key in graph.to_dict()} - _together(graphs))
+    for graph in graphs:
+        for key in others:
+            del graph[key]
+    return others
 
 
 def _together(graphs: list[Data]) -> set[str]:
