@@ -92,7 +92,12 @@ class Quotient(Coarse):
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error and by more than half a point, it is
        taken.
-    8. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
+    8. All links are multiplied by one factor, at most 1, so that the sums that a GIN makes over a
+       node and its neighbours, ``x + W x``, are at most ``bound`` long in the root mean square; but
+       a node keeps one link on average. Longer ones end the training of such a model in its first
+       steps, on the whole graph as here. Normalised sums and means are the same for any factor; a
+       node without a self-loop gets one that weighs as much as that of a GCN, which does not scale.
+    9. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
        the four propagations of step 5, say of real nodes what the teacher does
        (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
        labels from features that are means says too much of real nodes, whose features are longer.
@@ -126,6 +131,8 @@ class Quotient(Coarse):
             real rows.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
+        bound: root mean square length of the sums over neighbours at most, which the factor of all
+            links is chosen for.
         density: share of the entries of each feature row that stay, the largest by magnitude; the
             others become zero, before rows are scaled. What is stored takes ``8 density`` bytes an
             entry then, instead of 4, so that bytes are saved below one half.
@@ -154,12 +161,13 @@ class Quotient(Coarse):
     ridge: Positive = 3.0
     stretch: Share = 0.5
     plain: bool = True
+    bound: Positive = 10.0
     density: SomeShare = 1.0
     penalty: NonNegative | None = None
 
     private_idle = (
         *("sharpness", "contrast", "moved", "cut", "steps", "rate", "ridge", "stretch", "plain"),
-        *("density", "penalty"),
+        *("bound", "density", "penalty"),
     )
 
     @property
@@ -281,7 +289,8 @@ class Quotient(Coarse):
 
     def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
-        ``plain`` one where small networks are surely better with it; rows are scaled in both."""
+        ``plain`` one where small networks are surely better with it; rows and links are scaled in
+        both."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
             plain.adj = self.cut_off(plain.adj)
             whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
@@ -297,13 +306,19 @@ class Quotient(Coarse):
             one.x = largest_entries(one.x, self.density)
             one.x = one.x * (features.length / (length_of(one.x) or 1.0)) ** self.stretch
         made.remarks = {"features": said}
-        if not self.plain:
-            return made
-        better, told = features.plain_is_better(plain, made)
-        taken = plain if better else made
         plain.remarks = {"features": "means of real ones"}
-        told = f"{'taken' if better else 'not taken'}: {told}"
-        taken.remarks = {**taken.remarks, "plain": told}
+        taken = made
+        if self.plain:
+            better, told = features.plain_is_better(plain, made)
+            taken = plain if better else made
+            told = f"{'taken' if better else 'not taken'}: {told}"
+            taken.remarks = {**taken.remarks, "plain": told}
+        factor = factor_of(taken.adj, taken.x, self.bound)
+        if factor < 1:
+            bare = sp.diags_array((taken.adj.diagonal() == 0).astype(taken.adj.dtype))
+            taken.adj = sp.csr_matrix((taken.adj + bare) * factor)
+            told = f"multiplied by {factor:.3g}, for models that sum"
+            taken.remarks = {**taken.remarks, "links": told}
         return taken
 
     def cut_off(self, links: Array | sp.csr_matrix) -> sp.csr_matrix:
@@ -329,6 +344,20 @@ class Quotient(Coarse):
         y = sums(part, n, heavy, sharp) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
         return CoarseGraph(x, sp.csr_matrix((mean + mean.T) / 2), y, part)
+
+
+def factor_of(links: sp.csr_matrix, x: Array, bound: float) -> float:
+    """By what all links are multiplied so that the sums ``x + links x`` are at most ``bound`` long
+    in the root mean square, or a node has one link on average; 1 at most.
+
+    >>> x, links = np.array([[3.0, 4.0], [3.0, 4.0]]), sp.csr_matrix(np.full((2, 2), 1.5))
+    >>> factor_of(links, x, 20.0), factor_of(links, x, 12.5), factor_of(links, x, 1.0)
+    (1.0, 0.5, 0.3333333333333333)
+    """
+    summed = length_of(links @ x)
+    if length_of(x) + summed <= bound:
+        return 1.0
+    return min(1.0, max((bound - length_of(x)) / summed, len(x) / float(links.sum())))
 
 
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:

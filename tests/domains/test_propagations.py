@@ -17,8 +17,8 @@ from graphcondense.domains.propagations import (
     learnt,
     propagations,
     regressed,
-    surely_better,
 )
+from graphcondense.ops.paired import surely_better
 from tests.cases import toy_graph
 
 ANSWERS = ClassAnswers(3)

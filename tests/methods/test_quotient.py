@@ -10,6 +10,8 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+from torch_geometric.utils import to_dense_adj
 
 import graphcondense
 from graphcondense.data.node_reading import as_task
@@ -142,8 +144,8 @@ def test_self_training_helps_where_classes_are_clear() -> None:
     y = task.y.numpy()
     rest = (np.asarray(task.x_array), task.gcn_adj, task.train.numpy(), y[task.train], 3)
     held = (task.val, task.y[task.val])
-    alone = RidgeTeacher(rounds=0).teach(*rest, held)
-    taught = RidgeTeacher().teach(*rest, held)
+    alone = RidgeTeacher(rounds=0, bent=()).teach(*rest, held)
+    taught = RidgeTeacher(bent=()).teach(*rest, held)
     test = task.test.numpy()
     assert (taught.soft[test].argmax(1) == y[test]).mean() >= 0.97
     assert taught.score >= alone.score
@@ -286,12 +288,18 @@ def test_rows_are_stretched_towards_the_length_of_real_ones() -> None:
     assert torch.allclose(kept / length(kept), whole / length(whole), atol=1e-5)
 
 
-@pytest.mark.parametrize(("noise", "kept"), [(0.0, "learnt"), (3.0, "means of real ones")])
-def test_features_are_learnt_where_that_is_surely_better(noise: float, kept: str) -> None:
-    """At 6 nodes of clear rows they are; of noisy rows they are not."""
-    data = toy_graph(n=400)
+@pytest.mark.parametrize(
+    ("noise", "nodes", "kept"), [(3.0, 6, "learnt"), (0.0, 9, "means of real ones")]
+)
+def test_features_are_learnt_where_that_is_surely_better(
+    noise: float, nodes: int, kept: str
+) -> None:
+    """Of noisy rows they are, at few nodes; of clear rows they are not."""
+    data = toy_graph(n=600)
     data.x = data.x + noise * torch.randn(data.x.shape, generator=torch.Generator().manual_seed(0))
-    means, small = (condense(data, nodes=6, plain=False, **o) for o in ({"steps": 0}, {}))
+    means, small = (
+        condense(data, nodes=nodes, plain=False, bound=1e6, **o) for o in ({"steps": 0}, {})
+    )
     said = [s.condensed["remarks"]["features"] for s in (means, small)]
     assert said[0].startswith("means of real ones; ")
     assert "linear models are right on" in said[0]
@@ -458,3 +466,29 @@ def test_density_counts_where_each_node_is_a_cluster() -> None:
     small = condense(data, nodes=120, density=0.5)
     wanted = largest_entries(data.x.numpy(), 0.5)
     np.testing.assert_allclose(small.x[small.assignment].numpy(), wanted, rtol=1e-6)
+
+
+def test_links_are_lighter_where_sums_are_long() -> None:
+    """One factor for all; what a GCN sees, and features, stay as they are."""
+    data = toy_graph(n=400)
+    heavy, light = (condense(data, nodes=6, bound=b) for b in (1e6, 10.0))
+    assert "links" not in heavy.condensed["remarks"]
+    factor = float(light.condensed["remarks"]["links"].split()[2].rstrip(","))
+    assert 0 < factor < 1
+    links, before = (to_dense_adj(s.edge_index, edge_attr=s.edge_weight)[0] for s in (light, heavy))
+    bare = (before.diagonal() == 0).float()
+    assert bare.any()
+    assert not bare.all()
+    torch.testing.assert_close(links, factor * (before + bare.diag()), rtol=1e-2, atol=0)
+    assert torch.equal(light.x, heavy.x)
+    assert torch.equal(light.y, heavy.y)
+    links = links - factor * bare.diag()
+    length = [float(x.square().sum(1).mean().sqrt()) for x in (light.x, links @ light.x)]
+    assert sum(length) == pytest.approx(10, rel=1e-2)
+    torch.testing.assert_close(*(unit_sums(s.edge_index, s.edge_weight) for s in (light, heavy)))
+
+
+def unit_sums(edge_index: torch.Tensor, edge_weight: torch.Tensor) -> torch.Tensor:
+    """``D^-1/2 W D^-1/2`` as PyG's GCN has it, each node with the self-loop that it has."""
+    index, weight = gcn_norm(edge_index, edge_weight, num_nodes=6)
+    return to_dense_adj(index, edge_attr=weight)[0]
