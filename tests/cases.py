@@ -173,7 +173,7 @@ class ImageCase(MethodCase):
     def test_held_out_images_are_unreachable(self) -> None:
         """Those of the test part, and of validation where nothing is validated."""
         images, labels = self.data()
-        task = as_images((images, labels), (images[:9], labels[:9]))
+        task = as_images((images, labels), (images[:9].clone(), labels[:9]))
         pixels, said = task.images.clone(), task.labels.clone()
         held = torch.cat([task.val, task.test])
         pixels[held], said[held] = 7.0, (said[held] + 1) % 3

@@ -100,7 +100,7 @@ def test_what_is_read_raw_knows_nothing_of_what_is_held_back() -> None:
     for i in [*task.val.tolist(), *task.test.tolist()]:
         others[i].x = others[i].x + 2
     images, labels = toy_images(n=60)
-    seen = as_images((images, labels), (images[:9], labels[:9]))
+    seen = as_images((images, labels), (images[:9].clone(), labels[:9]))
     pixels, classes = images.clone(), labels.clone()
     pixels[seen.val] = 1 - pixels[seen.val] / 2
     classes[seen.val] = (classes[seen.val] + 1) % 3

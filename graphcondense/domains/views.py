@@ -51,8 +51,8 @@ def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
     Columns of a table have units of their own: where one is a thousand times as large as another,
     lengths and distances of rows know of no other.
 
-    >>> in_deviations(np.array([[1.0, 5000.0], [3.0, 7000.0], [2.0, 6000.0]])).round(2).tolist()
-    [[-1.22, -1.22], [1.22, 1.22], [0.0, 0.0]]
+    >>> in_deviations(np.array([[1.0, 5000.0], [3.0, 7000.0]])).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
     """
     out = place.array("deviations", rows.shape, np.dtype(np.float32))
 

@@ -92,13 +92,11 @@ def test_nowhere_to_write() -> None:
 @pytest.mark.parametrize("kind", ["graph", "image", "rows", "hetero"])
 def test_a_setting_is_of_one_graph(kind: str) -> None:
     budget = {"nodes": 4, "per_class": None} if kind == "rows" else {}
-    own, other = "inductive", "transductive"
-    if kind in ("rows", "hetero"):
-        own, other = other, own
-    why = f"setting='{other}' cannot act: {kind} data have one setting, '{own}'"
-    refused(why, DATA[kind](), setting=other, **budget)
-    options = {**QUICK, **budget}
-    small = graphcondense.condense(DATA[kind](), "random", setting=own, **options)
+    own = "transductive" if kind in ("rows", "hetero") else "inductive"
+    for setting in ("inductive", "transductive"):
+        why = f"setting='{setting}' cannot act: {kind} data have one setting, '{own}'"
+        refused(why, DATA[kind](), setting=setting, **budget)
+    small = graphcondense.condense(DATA[kind](), "random", **{**QUICK, **budget})
     assert small.condensed["setting"] == own
     refused("pseudo_labels=2 is for one graph", DATA[kind](), pseudo_labels=2, **budget)
 

@@ -101,7 +101,7 @@ def links() -> tuple[Any, Tensor]:
 
 def images() -> tuple[Any, Tensor]:
     pixels, labels = toy_images(n=60)
-    task = as_images((pixels, labels), (pixels[:9], labels[:9]))
+    task = as_images((pixels, labels), (pixels[:9].clone(), labels[:9]))
     return task, task.images
 
 
