@@ -97,10 +97,9 @@ def set_by_part(data: Mapping[str, Any]) -> tuple[list[Any], dict[str, Tensor]]:
 
 def _place(graph: Any) -> Hashable:
     """Where a graph lies in memory. Many may share a label, which alone tells nothing."""
-    where = {name: memory_of(getattr(graph, name, None)) for name in ("x", "edge_index")}
-    if not any(where.values()):
-        return id(graph)  # which lives as long as the list of all
-    return *where.values(), *(memory_of(getattr(graph, name, None)) for name in ("edge_attr", "y"))
+    names = ("x", "edge_index", "edge_attr", "y")
+    where = [memory_of(getattr(graph, name, None)) for name in names]
+    return tuple(where) if any(where[:2]) else id(graph)  # which lives as long as the list of all
 
 
 def joined(data: Mapping[str, Any]) -> Data:
