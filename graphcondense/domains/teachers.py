@@ -25,8 +25,8 @@ TRUST = 0.3
 MOST = 20_000
 """Pseudo-labelled nodes at most; more cost time and teach nothing new."""
 LEAST = 0.02
-"""Of validation nodes: hidden units gain points where classes are bent, and fractions elsewhere,
-which condensed graphs do not gain by."""
+"""Of validation nodes, which hidden units have to gain. Where classes are bent they gain many;
+elsewhere fractions of a point, by which condensed graphs did not become better."""
 AVERAGED, KEPT = 10, 0.1
 """Steps of averaging soft labels over neighbours, and the share of a node's own in each."""
 SPARING = 10**11
@@ -97,7 +97,6 @@ class RidgeTeacher:
     3. A round of self-training adds, with weight 0.3, the half of each predicted class that the
        teacher is surest of; sureness is read after soft labels have been averaged over neighbours
        with training labels clamped (Zhou et al., NIPS 2003).
-
     4. The same on rows of hidden units (:class:`~graphcondense.domains.views.Hidden`), of every
        diffusion and of ``[X, Â X, Â² X]``: for few columns that tell classes by no straight line,
        and for neighbours that mislead where they are mixed with a node.
@@ -106,9 +105,9 @@ class RidgeTeacher:
     self-training, the ``finalists`` best of them with it, and each round with soft labels as they
     are and averaged. A pair's last round is the first that does worse than the one before. Where
     averaging would take more than 10¹¹ multiplications, pairs are compared without it, and there is
-    one finalist; so it is with hidden units always. These teach where they are right on more
-    validation nodes, by two standard errors of the difference and by two points. Without validation
-    nodes the first restart and ridge are taken, and no round.
+    one finalist. Hidden units have one finalist, and pairs are compared without averaging. They
+    teach where they are right on more validation nodes, by two standard errors of the difference
+    and by two points. Without validation nodes the first restart and ridge are taken, and no round.
 
     Attributes:
         restarts: ``a``; 1 is no diffusion, for graphs whose neighbours mislead.
@@ -167,7 +166,7 @@ class RidgeTeacher:
         sparing = adj.nnz * classes * AVERAGED * tried > SPARING
         straight = [View(z, restart) for restart, z in seen]
         best = course.best(straight, self.ridges, 1 if sparing else self.finalists, self.rounds)
-        if not self.bent:
+        if not self.bent or best.score >= 1 - LEAST:  # none could be better by as much
             return best
         bent = course.best(hidden_views(adj, rows, seen, place), self.bent, 1, self.rounds)
         after, before = (
@@ -186,7 +185,7 @@ class Course:
         given: their labels ``[m, C]``.
         nodes: validation nodes.
         wanted: their classes.
-        place: where diffused features go.
+        place: where averaged soft labels go.
     """
 
     adj: sp.csr_matrix
@@ -253,7 +252,8 @@ class Course:
 
 @dataclass(frozen=True)
 class TargetTeacher:
-    """Ridge regression of targets on diffused features, see :class:`RidgeTeacher`.
+    """Ridge regression of targets on diffused features, without the hidden units and the
+    self-training of :class:`RidgeTeacher`.
 
     Validation nodes choose ``restart`` and ``ridge`` by the mean squared error; without them the
     first of both are taken. Known targets of training nodes stay as they are.
@@ -371,20 +371,18 @@ def surest(soft: Array, without: Array) -> Array:
 def regressions(
     z: Array | Hidden, at: Array, targets: Array, weight: Array, ridges: Sequence[float]
 ) -> list[Array]:
-    """:func:`fitted` on rows ``at`` of ``z [N, d]``, for each penalty; of more hidden units than
-    are made at once, block by block."""
-    if not isinstance(z, Hidden) or len(at) <= AT_ONCE:
+    """:func:`fitted` on rows ``at`` of ``z [N, d]``, for each penalty; hidden units are made block
+    by block."""
+    if len(at) < z.shape[1]:
         rows = z[at]
         return [fitted(rows, targets, weight, ridge) for ridge in ridges]
-    units = z.shape[1]
-    gram, cross = np.zeros((units, units), z.dtype), np.zeros((units, targets.shape[1]), z.dtype)
-    for block in parts(len(at), AT_ONCE):
-        rows = z[at[block]]
-        heavy = rows.T * weight[block]
-        gram += heavy @ rows
-        cross += heavy @ targets[block]
-    eye = np.eye(units, dtype=z.dtype)
-    return [np.linalg.solve(gram + ridge * eye, cross) for ridge in ridges]
+    gram = np.zeros((z.shape[1], z.shape[1]), z.dtype)
+    cross = np.zeros((z.shape[1], targets.shape[1]), z.dtype)
+    for block in parts(len(at), AT_ONCE if isinstance(z, Hidden) else len(at)):
+        own, towards = grams(z[at[block]], targets[block], weight[block])
+        gram += own
+        cross += towards
+    return [solved(gram, cross, ridge) for ridge in ridges]
 
 
 def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
@@ -393,11 +391,19 @@ def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
         gram = z @ z.T + ridge * np.diag(1 / weight)
         dual: Array = np.linalg.solve(gram, targets)
         return z.T @ dual
+    return solved(*grams(z, targets, weight), ridge)
+
+
+def grams(z: Array, targets: Array, weight: Array) -> tuple[Array, Array]:
+    """Products of rows ``z [m, d]`` with themselves ``[d, d]`` and with targets ``[d, C]``."""
     heavy = z.T * weight
-    primal: Array = np.linalg.solve(
-        heavy @ z + ridge * np.eye(z.shape[1], dtype=z.dtype), heavy @ targets
-    )
-    return primal
+    return heavy @ z, heavy @ targets
+
+
+def solved(gram: Array, cross: Array, ridge: float) -> Array:
+    """The regression of what :func:`grams` gives."""
+    weights: Array = np.linalg.solve(gram + ridge * np.eye(len(gram), dtype=gram.dtype), cross)
+    return weights
 
 
 def smoothed(soft: Array, adj: sp.csr_matrix, place: Place = MEMORY) -> Array:

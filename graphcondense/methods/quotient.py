@@ -56,8 +56,8 @@ class Quotient(Coarse):
     The graph is matched to no network, so that it serves all models:
 
     1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher`, gives every
-       node soft labels ``P [N, C]`` from the labels of training nodes. It sees columns of the data
-       in standard deviations, where these are few.
+       node soft labels ``P [N, C]`` from the labels of training nodes. It sees dense columns in
+       standard deviations, where these are few. Of numbers and tasks it has no hidden units.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.
        A class gets clusters in proportion to its predicted nodes.
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
@@ -354,10 +354,10 @@ def factor_of(links: sp.csr_matrix, x: Array, bound: float) -> float:
     >>> factor_of(links, x, 20.0), factor_of(links, x, 12.5), factor_of(links, x, 1.0)
     (1.0, 0.5, 0.3333333333333333)
     """
-    summed = length_of(links @ x)
-    if length_of(x) + summed <= bound:
+    own, summed = length_of(x), length_of(links @ x)
+    if own + summed <= bound:
         return 1.0
-    return min(1.0, max((bound - length_of(x)) / summed, len(x) / float(links.sum())))
+    return min(1.0, max((bound - own) / summed, len(x) / float(links.sum())))
 
 
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:

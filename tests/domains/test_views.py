@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -86,6 +88,24 @@ def test_hidden_units_do_not_teach_where_a_line_does_as_well() -> None:
     found, straight = RidgeTeacher().teach(*rest), RidgeTeacher(bent=()).teach(*rest)
     assert found.hidden == 0
     np.testing.assert_array_equal(found.soft, straight.soft)
+
+
+@pytest.mark.parametrize(("wrong", "made"), [(3, False), (9, True)])
+def test_hidden_units_are_not_made_where_they_could_not_be_taken(
+    wrong: int, made: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have to gain two points: of 200 validation nodes 3 are less, 9 are more."""
+
+    def fails(*_: object) -> None:
+        raise LookupError("made")
+
+    monkeypatch.setattr(teachers, "hidden_views", fails)
+    y = np.arange(600) % 2
+    x = np.stack([2.0 * y - 1, np.random.default_rng(0).normal(0, 0.1, 600)], 1)
+    x[200 : 200 + wrong, 0] *= -1
+    with pytest.raises(LookupError) if made else nullcontext():
+        found, _ = taught(x, y, no_links(600), RidgeTeacher())
+        assert found.score == 1 - wrong / 200
 
 
 def test_neighbours_that_say_the_opposite_are_seen_apart() -> None:
