@@ -16,7 +16,7 @@ from torch import Tensor
 from graphcondense.data.targets import Labelled
 from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
 from graphcondense.kernels.ridge import centred_classes
-from graphcondense.ops.blocks import parts
+from graphcondense.ops.blocks import row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import Place
 
@@ -102,7 +102,7 @@ class ClassAnswers:
 
     def sharp(self, soft: Array, power: float | None) -> Array:
         out: Array = np.empty(soft.shape, np.float32)
-        for block in parts(len(soft), 2**16):
+        for block in row_parts(len(soft), soft.shape[1]):
             sure = soft[block].astype(np.float64)
             # Some entry of a row is one and stays one, however large the power.
             powers = (sure / sure.max(1, keepdims=True)) ** (power or SHARPNESS)
@@ -255,7 +255,7 @@ def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
     [[0.0, 0.5, 0.800000011920929, 1.0]]
     """
     out: Array = np.empty(soft.shape, np.float32)
-    for block in parts(len(soft), 2**16):
+    for block in row_parts(len(soft), soft.shape[1]):
         likely = soft[block].astype(np.float64)
         yes, no = (likely * (1 - middle)) ** power, ((1 - likely) * middle) ** power
         out[block] = yes / np.maximum(yes + no, 1e-300)

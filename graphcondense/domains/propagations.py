@@ -25,6 +25,9 @@ RIDGES = (0.03, 0.3)
 """Penalties with which a set of features is scored: small ones, as networks have that are trained
 for hundreds of epochs."""
 
+SEEN = 6 + 3
+"""Arrays of rows that score: in all propagations, and once more in the widest."""
+
 
 def propagations(
     x: Rows, gcn: Callable[[Rows], Rows], mean: Callable[[Rows], Rows]
@@ -110,7 +113,7 @@ class Teaching:
                     if out is not few:
                         out[:, block] = columns
 
-        by_columns(few, work, place.room, arrays=4)
+        by_columns(few, work, place.room, arrays=6)
         sights, n, at = [], len(few), held.numpy()
         for family in families:
             square, cross = (torch.from_numpy(m / n).float() for m in gram(family, targets))

@@ -15,7 +15,7 @@ from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.solved import MOST
 from graphcondense.domains.views import make_unit
 from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import by_columns, parts
+from graphcondense.ops.blocks import by_columns, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import Place
 
@@ -127,6 +127,6 @@ def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Arr
 
     by_columns(rows, work, spare(real).room)
     make_unit(near[:, :k])
-    for block in parts(len(rows), 2**16):
+    for block in row_parts(len(rows), soft.shape[1]):
         near[block, k:] = weight * soft[block]
     return near

@@ -12,8 +12,8 @@ import torch
 from scipy.special import softmax
 from torch import Tensor
 
-from graphcondense.domains.views import AT_ONCE, ROWS, Hidden, View, hidden_views, make_unit
-from graphcondense.ops.blocks import diffusions, parts
+from graphcondense.domains.views import UNITS, Hidden, View, hidden_views, make_unit
+from graphcondense.ops.blocks import diffusions, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.paired import surely_better
 from graphcondense.ops.place import MEMORY, Place
@@ -203,7 +203,7 @@ class Course:
         """:meth:`right` of regressions on labelled rows of ``z [N, d]``, before averaging."""
         ones = np.ones(len(self.train), z.dtype)
         weights = np.hstack(regressions(z, self.train, self.given, ones, ridges))
-        said = [z[self.nodes[block]] @ weights for block in parts(len(self.nodes), AT_ONCE)]
+        said = [z[self.nodes[block]] @ weights for block in row_parts(len(self.nodes), z.shape[1])]
         return [self.right(one) for one in np.split(np.vstack(said), len(ridges), axis=1)]
 
     def best(
@@ -302,8 +302,8 @@ class TargetTeacher:
         for z in diffused:
             make_unit(z)
         for restart, z in zip(restarts, diffused, strict=True):
-            for ridge in ridges:
-                weights = self._fitted(z[train], given - middle, known, ridge)
+            found = self._regressions(z, train, given - middle, known, ridges)
+            for ridge, weights in zip(ridges, found, strict=True):
                 score = float("nan")
                 if held is not None:
                     nodes, wanted = (part.numpy() for part in held)
@@ -314,20 +314,22 @@ class TargetTeacher:
         assert best is not None
         score, restart, ridge, z, weights = best
         soft = np.empty((len(z), given.shape[1]), z.dtype)
-        for block in parts(len(z), ROWS):
+        for block in row_parts(len(z), z.shape[1]):
             soft[block] = (middle + z[block] @ weights).clip(*self.limits)
         soft[train] = np.where(known, given, soft[train])
         return Taught(soft, restart, ridge, 0, False, score, "squared error")
 
-    def _fitted(self, z: Array, targets: Array, known: Array, ridge: float) -> Array:
-        """Weights ``[d, T]``; targets with holes one at a time."""
+    def _regressions(
+        self, z: Array, train: Array, targets: Array, known: Array, ridges: Sequence[float]
+    ) -> list[Array]:
+        """Weights ``[d, T]`` for each penalty; of targets with holes one at a time."""
         if known.all():
-            return fitted(z, targets, np.ones(len(z), z.dtype), ridge)
+            return regressions(z, train, targets, np.ones(len(train), z.dtype), ridges)
         columns = []
         for target, has in zip(targets.T, known.T, strict=True):
             ones = np.ones(int(has.sum()), z.dtype)
-            columns.append(fitted(z[has], target[has][:, None], ones, ridge))
-        return np.hstack(columns)
+            columns.append(regressions(z, train[has], target[has][:, None], ones, ridges))
+        return [np.hstack(alike) for alike in zip(*columns, strict=True)]
 
 
 def lesson(
@@ -349,7 +351,7 @@ def lesson(
         weight = np.where(np.arange(len(labelled)) < len(train), 1, TRUST).astype(z.dtype)
     (weights,) = regressions(z, labelled, targets, weight, [ridge])
     soft: Array = np.empty((len(z), given.shape[1]), z.dtype)
-    for block in parts(len(z), AT_ONCE if isinstance(z, Hidden) else ROWS):
+    for block in row_parts(len(z), z.shape[1]):
         soft[block] = softmax(SCALE * (z[block] @ weights), axis=1)
     soft[train] = given
     return soft
@@ -371,44 +373,29 @@ def surest(soft: Array, without: Array) -> Array:
 def regressions(
     z: Array | Hidden, at: Array, targets: Array, weight: Array, ridges: Sequence[float]
 ) -> list[Array]:
-    """:func:`fitted` on rows ``at`` of ``z [N, d]``, for each penalty; hidden units are made block
-    by block."""
+    """Weighted ridge regressions ``[d, C]`` on rows ``at [m]`` of ``z [N, d]``, one a penalty, by
+    the smaller of the two Gram matrices.
+
+    Blocks of rows are added up in double precision: a small penalty is lost beside a sum of many
+    rows in single.
+    """
     if len(at) < z.shape[1]:
         rows = z[at]
-        return [fitted(rows, targets, weight, ridge) for ridge in ridges]
-    gram = np.zeros((z.shape[1], z.shape[1]), z.dtype)
-    cross = np.zeros((z.shape[1], targets.shape[1]), z.dtype)
-    for block in parts(len(at), AT_ONCE if isinstance(z, Hidden) else len(at)):
-        own, towards = grams(z[at[block]], targets[block], weight[block])
-        gram += own
-        cross += towards
-    return [solved(gram, cross, ridge) for ridge in ridges]
-
-
-def fitted(z: Array, targets: Array, weight: Array, ridge: float) -> Array:
-    """Weighted ridge regression ``[d, C]``, by the smaller of the two Gram matrices."""
-    if len(z) < z.shape[1]:
-        gram = z @ z.T + ridge * np.diag(1 / weight)
-        dual: Array = np.linalg.solve(gram, targets)
-        return z.T @ dual
-    return solved(*grams(z, targets, weight), ridge)
-
-
-def grams(z: Array, targets: Array, weight: Array) -> tuple[Array, Array]:
-    """Products of rows ``z [m, d]`` with themselves ``[d, d]`` and with targets ``[d, C]``."""
-    heavy = z.T * weight
-    return heavy @ z, heavy @ targets
-
-
-def solved(gram: Array, cross: Array, ridge: float) -> Array:
-    """The regression of what :func:`grams` gives."""
-    weights: Array = np.linalg.solve(gram + ridge * np.eye(len(gram), dtype=gram.dtype), cross)
-    return weights
+        inside, across = rows @ rows.T, np.diag(1 / weight)
+        return [rows.T @ np.linalg.solve(inside + ridge * across, targets) for ridge in ridges]
+    gram, cross = np.zeros((z.shape[1], z.shape[1])), np.zeros((z.shape[1], targets.shape[1]))
+    for block in row_parts(len(at), max(z.shape[1], UNITS)):  # a thousand rows lose nothing
+        rows = z[at[block]]
+        heavy = rows.T * weight[block]
+        gram += heavy @ rows
+        cross += heavy @ targets[block]
+    eye = np.eye(len(gram))
+    return [np.linalg.solve(gram + ridge * eye, cross).astype(z.dtype) for ridge in ridges]
 
 
 def smoothed(soft: Array, adj: sp.csr_matrix, place: Place = MEMORY) -> Array:
     """Soft labels averaged over neighbours; rows sum to one."""
     (out,) = diffusions(adj, soft, [KEPT], AVERAGED, place.room)
-    for block in parts(len(out), ROWS):
+    for block in row_parts(len(out), out.shape[1]):
         out[block] /= out[block].sum(1, keepdims=True)  # at least a share of the node's own
     return out

@@ -9,20 +9,22 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import by_columns, parts
+from graphcondense.ops.blocks import ENTRIES, by_columns, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import MEMORY, Place
 
-ROWS = 2**16
-"""Rows of a block where all at once would take several times the memory of the result."""
 UNITS = 512
 """Hidden units; 1,024 are as good."""
-AT_ONCE = 2**13
-"""Rows of hidden units that are made at once: they are wider than what they are made of."""
 FAR = 3.0
 """Standard deviations at most, so that a rare value does not outweigh all other columns."""
 HOPS = 2
 """Hops that are seen beside a node's own features."""
+
+
+def hidden_bytes(n: int) -> int:
+    """Bytes of a block of hidden units of ``n`` nodes and of what regressions make of it, four
+    arrays in float32."""
+    return 4 * 4 * min(ENTRIES, n * UNITS)
 
 
 def unit(rows: Array) -> Array:
@@ -34,27 +36,24 @@ def unit(rows: Array) -> Array:
 
 def make_unit(rows: Array) -> None:
     """:func:`unit` in place."""
-    for block in parts(len(rows), ROWS):
+    for block in row_parts(len(rows), rows.shape[1]):
         rows[block] = unit(rows[block])
-
-
-def as_they_are(rows: Array, x: Array | sp.csr_matrix) -> bool:
-    """Whether rows in few dimensions are the features ``x`` themselves; a task makes the array anew
-    at each call, of the same memory."""
-    return not sp.issparse(x) and np.may_share_memory(rows, x)
 
 
 def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
     """Each column ``[N]`` of ``rows [N, k]`` less its mean, in standard deviations, at most
-    :data:`FAR` of them; float32.
+    :data:`FAR` of them, and a column of ones: ``[N, k + 1]``, float32.
 
     Columns of a table have units of their own: where one is a thousand times as large as another,
-    lengths and distances of rows know of no other.
+    lengths and distances of rows know of no other. A teacher divides rows by their length, which
+    tells classes too where columns are few: beside a one it can be told from the row.
 
     >>> in_deviations(np.array([[1.0, 5000.0], [3.0, 7000.0]])).tolist()
-    [[-1.0, -1.0], [1.0, 1.0]]
+    [[-1.0, -1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    out = place.array("deviations", rows.shape, np.dtype(np.float32))
+    n, k = rows.shape
+    out = place.array("deviations", (n, k + 1), np.dtype(np.float32))
+    out[:, k] = 1
 
     def work(block: slice, z: Array) -> None:
         z -= z.mean(0, dtype=np.float64)
@@ -62,7 +61,7 @@ def in_deviations(rows: Array, place: Place = MEMORY) -> Array:
         z /= np.where(spread > 0, spread, 1)
         out[:, block] = z.clip(-FAR, FAR)
 
-    by_columns(rows, work, place.room)
+    by_columns(rows, work, place.room, arrays=4)
     return out
 
 
@@ -111,10 +110,15 @@ class Hidden:
 
     def __getitem__(self, rows: slice | Array) -> Array:
         """Units at some rows ``[m, UNITS]``."""
-        given = self.bias + sum(
-            z[rows] @ w.astype(z.dtype) for z, w in zip(self.seen, self.weights, strict=True)
-        )
-        return unit(np.maximum(given, 0, out=given))
+        first, *others = zip(self.seen, self.weights, strict=True)
+        units: Array = first[0][rows] @ first[1]
+        for z, w in others:
+            units += z[rows] @ w
+        units += self.bias
+        np.maximum(units, 0, out=units)
+        length = np.sqrt(np.einsum("ij,ij->i", units, units))[:, None]
+        units /= np.where(length > 0, length, 1)
+        return units
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, seeded
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import coarser, never_falling, old_groups, parts_within
+from graphcondense.domains.propagations import SEEN
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.quotients import (
     SOFT,
@@ -35,7 +36,7 @@ from graphcondense.domains.quotients import (
 )
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught
-from graphcondense.domains.views import as_they_are, in_deviations, unit
+from graphcondense.domains.views import hidden_bytes, in_deviations, unit
 from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share, SomeShare
@@ -198,14 +199,16 @@ class Quotient(Coarse):
 
     def memory_bytes(self, real: NodeSource) -> int:
         """Soft labels five times, the few dimensions of all nodes as they are propagated (within a
-        limit one column at the least), the way back from these, networks that see all columns, and
-        the export."""
+        limit four columns at the least) and of those that score, rows of hidden units, the way back
+        from few dimensions, networks that see all columns, and the export."""
         check_labels(real, self.labels, self.sharpness)
         groups = int(self.sizes(real).sum())
         check_solved(self.penalty, groups)
-        n, k = real.num_examples, min(self.dims, real.num_features)
+        n, k = real.num_examples, min(self.dims, real.num_features) + 1  # a column of ones
         rows = 16 * n if real.task.place.in_files else 48 * n * k
-        wide = (16 * k + NETWORK * self.plain) * real.num_features if k < real.num_features else 0
+        rows += hidden_bytes(n) + 4 * SEEN * k * len(answers_of(real).held(real)[0])
+        narrow = real.num_features <= self.dims
+        wide = 0 if narrow else (16 * k + NETWORK * self.plain) * real.num_features
         solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), groups)
         return SOFT * n * real.num_outputs + rows + wide + solved + 4 * exported(self, real)
 
@@ -233,10 +236,12 @@ class Quotient(Coarse):
         task = real.task
         x = task.x_array
         dims = min(self.dims, max(x.shape[0] - 1, 1))  # few rows span no more
-        if dims < min(x.shape) or sp.issparse(x):
+        if dims < min(x.shape):
             x = few_dimensions(x, dims, draws)
+        elif sp.issparse(x):
+            x = x.toarray()
         rows = x.astype(np.float32, copy=False)  # features that are used as they are: no copy
-        own = as_they_are(rows, task.x_array) and not real.sums
+        own = rows.shape[1] == real.num_features and not real.sums
         seen = in_deviations(rows, spare(real)) if own else rows
         return rows, answers_of(real).teach(seen, task.gcn_adj, real, spare(real))
 

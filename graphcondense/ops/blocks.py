@@ -22,6 +22,11 @@ Make: TypeAlias = Callable[[str, "tuple[int, ...]", "np.dtype"], Array]
 """Makes an array for a result, from its name, shape and type: in memory or in a file."""
 
 
+ROWS, ENTRIES = 2**16, 2**19
+"""Rows of a block at most, and entries of one that is copied: 4 MB in double precision. The same
+whatever the limit of memory, so that sums over blocks have the same bits."""
+
+
 def in_memory(name: str, shape: tuple[int, ...], dtype: np.dtype) -> Array:
     """A :data:`Make` for arrays in memory."""
     return np.empty(shape, dtype)
@@ -70,6 +75,15 @@ def parts(length: int, size: int) -> Iterator[slice]:
     number = -(-length // size)
     for i in range(number):
         yield slice(i * length // number, (i + 1) * length // number)
+
+
+def row_parts(rows: int, width: int) -> Iterator[slice]:
+    """So many rows of so many columns in blocks that may be copied.
+
+    >>> [len(list(row_parts(2**17, width))) for width in (1, 8, 16, 2**40)]
+    [2, 2, 4, 131072]
+    """
+    return parts(rows, min(ROWS, max(ENTRIES // max(width, 1), 1)))
 
 
 def row_blocks(indptr: Array, entries: int) -> Iterator[slice]:
@@ -231,7 +245,7 @@ def links(adj: sp.csr_matrix, part: Array, n: int, entries: int = 2**22) -> tupl
     return (between + between.T) / 2, degree / 2
 
 
-def sums(part: Array, n: int, weight: Array, x: Matrix, rows: int = 2**16) -> Array:
+def sums(part: Array, n: int, weight: Array, x: Matrix) -> Array:
     """The rows of ``x [N, d]``, times ``weight [N]``, added up within each of ``n`` parts: ``[n,
     d]``, float64.
 
@@ -240,7 +254,8 @@ def sums(part: Array, n: int, weight: Array, x: Matrix, rows: int = 2**16) -> Ar
            [7.]])
     """
     out = np.zeros((n, x.shape[1]))
-    for block in parts(len(part), rows):
+    # Dense rows are copied; sparse ones are not, and each block adds a dense result.
+    for block in row_parts(len(part), 1 if sp.issparse(x) else x.shape[1]):
         size = block.stop - block.start
         ones = (weight[block], (part[block], np.arange(size)))
         of = sp.csr_matrix(ones, shape=(n, size), dtype=np.float64)
@@ -260,7 +275,7 @@ def mean_row(x: Matrix) -> Array:
     return out
 
 
-def gram(columns: Sequence[Array], targets: Array, rows: int = 2**16) -> tuple[Array, Array]:
+def gram(columns: Sequence[Array], targets: Array) -> tuple[Array, Array]:
     """``ZᵀZ [k, k]`` and ``ZᵀT [k, C]`` of arrays side by side ``Z = [Z_1, Z_2, ...] [N, k]``,
     added up in float64 over blocks of rows.
 
@@ -271,7 +286,7 @@ def gram(columns: Sequence[Array], targets: Array, rows: int = 2**16) -> tuple[A
     """
     k = sum(z.shape[1] for z in columns)
     square, cross = np.zeros((k, k)), np.zeros((k, targets.shape[1]))
-    for block in parts(len(targets), rows):
+    for block in row_parts(len(targets), k):
         z = np.hstack([z[block] for z in columns])
         square += z.T @ z
         cross += z.T @ targets[block]

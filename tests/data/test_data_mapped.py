@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tracemalloc
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import graphcondense
 from graphcondense.data import NodeTask, as_task, mapped_task
 from graphcondense.methods import all_methods
 from graphcondense.ops import place
+from graphcondense.ops.sizes import size_of
 from tests.cases import toy_graph, toy_images
 
 LEAST = "6.8KB"  # of 120 nodes
@@ -166,11 +168,11 @@ def able() -> list[str]:
 def test_a_method_that_works_by_blocks_gives_the_same(name: str) -> None:
     options: dict[str, Any] = {"nodes": 12, "progress": False}
     whole = graphcondense.condense(as_task(toy_graph()), name, **options)
-    small = graphcondense.condense(toy_graph(), name, **options, memory="1MB")
+    small = graphcondense.condense(toy_graph(), name, **options, memory="2MB")
     assert torch.equal(small.y, whole.y) or torch.allclose(small.y, whole.y, atol=1e-5)
     assert torch.allclose(small.x, whole.x, atol=1e-5)
     assert torch.equal(small.edge_index, whole.edge_index)
-    assert small.condensed["memory"] == "1MB"
+    assert small.condensed["memory"] == "2MB"
     assert "memory" not in whole.condensed
 
 
@@ -213,6 +215,34 @@ def test_memory_is_for_graphs_of_labelled_nodes() -> None:
 def test_pseudo_labels_hold_the_whole_graph() -> None:
     with pytest.raises(ValueError, match="pseudo_labels=2 cannot act: label propagation holds"):
         graphcondense.condense(toy_graph(), "gecc", nodes=12, memory="1GB", pseudo_labels=2)
+
+
+@pytest.mark.parametrize(("columns", "memory"), [(10, "16MB"), (60, "24MB")])
+def test_the_default_keeps_within_its_memory(columns: int, memory: str) -> None:
+    """Hidden units, sums of rows and propagations: the most of each is below the limit."""
+    rng, n = np.random.default_rng(0), 20_000
+    y = rng.integers(0, 4, n)
+    x = rng.normal(size=(n, columns)).astype(np.float32)
+    x[:, 0] *= y
+    part = torch.from_numpy(rng.random(n))
+    data = Data(
+        x=torch.from_numpy(x),
+        edge_index=torch.from_numpy(rng.integers(0, n, (2, 4 * n))),
+        y=torch.from_numpy(y),
+        train_mask=part < 0.3,
+        val_mask=(part >= 0.3) & (part < 0.5),
+        test_mask=part >= 0.5,
+    )
+    graphcondense.condense(data, nodes=40, steps=1, progress=False)  # what is loaded once
+    with pytest.raises(ValueError, match="holds about"):
+        graphcondense.condense(data, nodes=40, memory="4MB", progress=False)
+    tracemalloc.start()
+    try:
+        graphcondense.condense(data, nodes=40, steps=1, memory=memory, progress=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size_of(memory)
 
 
 def test_inductive_gives_the_same() -> None:

@@ -20,7 +20,7 @@ from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
 from graphcondense.domains.quotients import largest_entries
-from graphcondense.domains.teachers import RidgeTeacher, fitted, smoothed, surest
+from graphcondense.domains.teachers import RidgeTeacher, regressions, smoothed, surest
 from graphcondense.evaluate.cost import size_of
 from graphcondense.methods.quotient import Quotient, to_siblings
 from graphcondense.ops.personalised import diffused
@@ -87,7 +87,8 @@ def test_ridge_is_that_of_scikit_learn() -> None:
     for m, d in ((30, 5), (5, 30)):  # both Gram matrices
         z, y, weight = rng.normal(size=(m, d)), rng.normal(size=(m, 3)), rng.random(m) + 0.1
         wanted = Ridge(0.7, fit_intercept=False).fit(z, y, sample_weight=weight).coef_.T
-        np.testing.assert_allclose(fitted(z, y, weight, 0.7), wanted, atol=1e-10)
+        (found,) = regressions(z, np.arange(m), y, weight, [0.7])
+        np.testing.assert_allclose(found, wanted, atol=1e-10)
 
 
 def test_diffusion_is_personalised_pagerank() -> None:
@@ -471,7 +472,7 @@ def test_density_counts_where_each_node_is_a_cluster() -> None:
 def test_links_are_lighter_where_sums_are_long() -> None:
     """One factor for all; what a GCN sees, and features, stay as they are."""
     data = toy_graph(n=400)
-    heavy, light = (condense(data, nodes=6, bound=b) for b in (1e6, 10.0))
+    heavy, light = (condense(data, nodes=12, bound=b) for b in (1e6, 10.0))
     assert "links" not in heavy.condensed["remarks"]
     factor = float(light.condensed["remarks"]["links"].split()[2].rstrip(","))
     assert 0 < factor < 1

@@ -117,17 +117,27 @@ def test_links_between_parts(entries: int) -> None:
     assert np.allclose(degree, np.asarray(both.sum(1)).ravel())
 
 
-def test_sums_and_gram_over_blocks_of_rows() -> None:
+def test_sums_and_gram_over_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     x, part, weight = features(), np.arange(N) % 6, np.linspace(1, 2, N)
     expected = members(part, 6) @ (weight[:, None] * x)
-    assert np.allclose(blocks.sums(part, 6, weight, x, rows=7), expected)
-    assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x), rows=7), expected)
+    monkeypatch.setattr(blocks, "ROWS", 7)
+    assert np.allclose(blocks.sums(part, 6, weight, x), expected)
+    assert np.allclose(blocks.sums(part, 6, weight, sp.csr_matrix(x)), expected)
     for rows in (x, sp.csr_matrix(x), x.T):
         assert np.allclose(blocks.mean_row(rows), dense(rows).mean(0, keepdims=True))
-    square, cross = blocks.gram([x, 2 * x], x[:, :2], rows=9)
+    square, cross = blocks.gram([x, 2 * x], x[:, :2])
     wide = np.hstack([x, 2 * x]).astype(np.float64)
     assert np.allclose(square, wide.T @ wide, atol=1e-3)
     assert np.allclose(cross, wide.T @ x[:, :2], atol=1e-4)
+
+
+def test_blocks_that_are_copied_are_small() -> None:
+    for rows, width in ((200_000, 1), (200_000, 100), (3, 10**7)):
+        found = list(blocks.row_parts(rows, width))
+        assert [b.stop for b in found[:-1]] == [b.start for b in found[1:]]
+        assert (found[0].start, found[-1].stop) == (0, rows)
+        for block in found:
+            assert block.stop - block.start == 1 or (block.stop - block.start) * width <= 2**19
 
 
 @pytest.mark.parametrize(
@@ -164,13 +174,14 @@ def test_the_mean_of_all_rows() -> None:
         np.testing.assert_allclose(mean_row(form), [[6.0, 7.0, 8.0]])
 
 
-def test_rows_are_added_up_in_blocks_of_65536() -> None:
+def test_rows_are_added_up_in_blocks_of_65536(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers that round: another length of the blocks would have other last bits."""
     x = np.random.default_rng(0).random((100_000, 1)) ** 8
     part, weight = np.zeros(len(x), np.int64), np.random.default_rng(1).random(len(x))
     found = sums(part, 1, weight, x)
-    assert np.array_equal(found, sums(part, 1, weight, x, rows=65536))
-    assert not np.array_equal(found, sums(part, 1, weight, x, rows=len(x)))
+    assert blocks.ROWS == 65536
+    monkeypatch.setattr(blocks, "ROWS", len(x))
+    assert not np.array_equal(found, sums(part, 1, weight, x))
     np.testing.assert_allclose(found[0], weight @ x, rtol=1e-12)
 
 
