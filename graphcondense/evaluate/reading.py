@@ -94,7 +94,8 @@ def missing_classes(labels: Tensor, num_classes: int) -> list[int]:
 
 
 def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
-    """Warn of sets that were condensed from other data than the ``real``, or of another split.
+    """Warn of sets that were condensed from other data than the ``real``, of another split, or of
+    the same that were stored otherwise: a digest is of what is stored.
 
     What has no record, or one that does not say (as after noise), is taken as it is.
     """
@@ -103,8 +104,8 @@ def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
     if other := told - {real.digest}:
         warnings.warn(
             f"{name!r} was condensed from other data ({min(other)}) than {real.name} "
-            f"({real.digest}): where only the split differs, it may have learnt what is tested "
-            "here; condense these",
+            f"({real.digest}), or from these stored otherwise, as sparse. Where only the split "
+            "differs, it may have learnt what is tested here: then condense these",
             stacklevel=4,
         )
 

@@ -491,5 +491,5 @@ def test_links_are_lighter_where_sums_are_long() -> None:
 
 def unit_sums(edge_index: torch.Tensor, edge_weight: torch.Tensor) -> torch.Tensor:
     """``D^-1/2 W D^-1/2`` as PyG's GCN has it, each node with the self-loop that it has."""
-    index, weight = gcn_norm(edge_index, edge_weight, num_nodes=6)
+    index, weight = gcn_norm(edge_index, edge_weight, num_nodes=12)
     return to_dense_adj(index, edge_attr=weight)[0]
