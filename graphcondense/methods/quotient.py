@@ -56,7 +56,8 @@ class Quotient(Coarse):
 
     The graph is matched to no network, so that it serves all models:
 
-    1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher`, gives every
+    1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher` (of numbers
+       and tasks :class:`~graphcondense.domains.teachers.TargetTeacher`), gives every
        node soft labels ``P [N, C]`` from the labels of training nodes. It sees dense columns in
        standard deviations, where these are few. Of numbers and tasks it has no hidden units.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.

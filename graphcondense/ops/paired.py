@@ -22,5 +22,7 @@ def surely_better(after: Tensor, before: Tensor, errors: float = 1.0, least: flo
     False
     """
     gain = (after - before).double()
+    if not len(gain):
+        return False
     error = float(gain.norm()) / len(gain)
     return float(gain.mean()) > max(errors * error, least)

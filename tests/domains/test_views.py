@@ -13,7 +13,7 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.domains import teachers
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features
-from graphcondense.domains.teachers import RidgeTeacher, Taught
+from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
 from graphcondense.domains.views import (
     UNITS,
     Hidden,
@@ -104,6 +104,52 @@ def test_rings_are_told_by_the_length_of_their_rows() -> None:
     x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     assert taught(in_deviations(x), y, no_links(900), RidgeTeacher())[1] > 0.9
     assert taught(in_deviations(x)[:, :2], y, no_links(900), RidgeTeacher())[1] < 0.5
+
+
+def targets_of(y: Array, teacher: TargetTeacher) -> tuple[Taught, float]:
+    """Of numbers ``[900, T]``, NaN for none, that a third of nodes teach and a third judge, and the
+    mean squared error at the last third."""
+    x = np.random.default_rng(0).uniform(-1, 1, (900, 2)).astype(np.float32)
+    train, held = np.arange(300), (torch.arange(300, 600), torch.from_numpy(y[300:600]))
+    middle = np.nanmean(y[:300], 0)
+    found = teacher.teach(in_deviations(x), no_links(900), train, y[:300], middle, held)
+    return found, float(np.nanmean((found.soft[600:] - y[600:]) ** 2))
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_numbers_that_no_line_tells_need_hidden_units(holes: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (900, 2))
+    y = np.stack([x.prod(1), np.abs(x[:, 0])], 1).astype(np.float32)
+    if holes:
+        y[rng.random(y.shape) < 0.2] = np.nan
+    limits = (-np.inf, np.inf)
+    found, error = targets_of(y, TargetTeacher(limits))
+    straight, error_of_line = targets_of(y, TargetTeacher(limits, bent=()))
+    assert (found.hidden, straight.hidden) == (UNITS, 0)
+    assert error < error_of_line / 5
+    assert f"hidden={UNITS}" in found.remarks["teacher"]
+    known = ~np.isnan(y[:300])
+    np.testing.assert_array_equal(found.soft[:300][known], y[:300][known])
+
+
+def test_hidden_units_do_not_teach_numbers_on_a_line() -> None:
+    """A line of what a teacher sees, rows of length one."""
+    rng = np.random.default_rng(0)
+    x = unit(in_deviations(rng.uniform(-1, 1, (900, 2))))
+    y = (x @ [[1.0], [2.0], [0.0]] + rng.normal(0, 0.3, (900, 1))).astype(np.float32)
+    limits = (-np.inf, np.inf)
+    found, straight = (targets_of(y, TargetTeacher(limits, **o))[0] for o in ({}, {"bent": ()}))
+    assert found.hidden == 0
+    np.testing.assert_array_equal(found.soft, straight.soft)
+
+
+def test_validation_nodes_without_targets_choose_nothing() -> None:
+    y = np.full((900, 1), np.nan, np.float32)
+    y[:300] = 1
+    found, _ = targets_of(y, TargetTeacher((0.0, 2.0)))
+    assert (found.hidden, found.restart, found.ridge) == (0, 0.2, 0.3)
+    assert np.isfinite(found.soft).all()
 
 
 def test_hidden_units_do_not_teach_where_a_line_does_as_well() -> None:
