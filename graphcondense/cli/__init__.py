@@ -162,9 +162,9 @@ def _check_targets(numbers: str | None, picture: str | None) -> None:
     from graphcondense.ops.files import refuse_target
 
     if numbers and numbers != "-":
-        refuse_target(numbers, "--json")
+        refuse_target(numbers, f"--json {numbers}")
     if picture:
-        refuse_target(picture, "--plot")
+        refuse_target(picture, f"--plot {picture}")
         refuse_format(picture, "--plot")
 
 
