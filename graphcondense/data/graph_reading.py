@@ -46,7 +46,7 @@ def as_graph_task(
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing; without
-            ``"val"``, a tenth of each class that trains is held out for validation.
+            graphs for ``"val"``, a tenth of each class that trains is held out for validation.
         name: what to call the data; by default the dataset's own name.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels
             (:data:`~graphcondense.data.targets.FITTING`); by default the dataset's own
@@ -158,7 +158,7 @@ def stratified(
     checked("seed", seed, Seed)
     rng = torch.Generator().manual_seed(seed)
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    parts = {name: [torch.empty(0, dtype=torch.long)] for name in names}
     others = len(parts) - 1
     for c in torch.unique(labels):
         members = (labels == c).nonzero().flatten()

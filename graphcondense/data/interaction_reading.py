@@ -49,7 +49,7 @@ def as_interactions(
               item;
             * a mapping of matrices, or of data frames, by ``"train"``, ``"val"`` and ``"test"``: a
               given split. Without ``"val"``, ``floor(n / 10)`` of a user's ``n`` training items
-              validate, and one at least of two or more;
+              validate: at least one, but none of a user's only item;
             * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
               not count); ratings as ``rating``, ``edge_weight``, ``edge_attr`` or ``edge_label``;
             * a pandas ``DataFrame`` with the columns ``user``, ``item`` and perhaps ``rating``
