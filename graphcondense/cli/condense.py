@@ -95,7 +95,7 @@ def command_condense(argv: list[str]) -> object:
     folder = Path(args.out or f"runs/{where.stem}-{method}-{size(options)}-seed{args.seed}")
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
-    sizes = sorted(options["sizes"] or ())
+    sizes = sorted({*(options["sizes"] or ())})
     folders = [folder / str(n) for n in sizes] or [folder]
     for one in folders if not args.resume else ():
         refuse_used(one, args.overwrite)
