@@ -309,7 +309,7 @@ def refuse_idle(
     if run.memory is not None:
         text = "label propagation holds the whole graph, and memory= is given"
         why |= {"pseudo_labels": text, "cache": "memory= propagates by blocks and keeps none of it"}
-    if not kind_named(problem.kind).settings:
+    if run.setting != problem.setting:  # what is true of the data anyhow may be said
         why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
     if not run.validations:
