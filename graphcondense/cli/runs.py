@@ -16,6 +16,7 @@ from graphcondense.cli.folders import Config
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, note, say, tell, warn
 from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
+from graphcondense.ops.figures import ended
 from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def write_result(result: Result, args: Namespace, folder: Path | None, name: str
     say(result.table())
     writers: list[tuple[str | None, Callable[[str | Path], object], str]] = [
         (None if args.json == STDOUT else args.json, result.to_json, "json"),
-        (args.plot, result.plot, "png"),
+        (args.plot and str(ended(args.plot)), result.plot, "png"),
     ]
     for file, write, ending in writers:
         path = file or (folder and folder / f"{name}.{ending}")
