@@ -355,9 +355,12 @@ def test_evaluate_and_show(capsys: pytest.CaptureFixture[str]) -> None:
 
     file = "run1/condensed.safetensors"
     words = ["--json", "new/out.json", "--plot", "new/out", "--data-seed", "5"]
-    ok("evaluate", file, *quick, "--baselines", "random", "--data", "digits", *words)
+    with pytest.warns(UserWarning, match="was condensed from other data"):
+        ok("evaluate", file, *quick, "--baselines", "random", "--data", "digits", *words)
     printed = capsys.readouterr()
-    assert "not condensed from this very graph and split" in printed.err
+    assert "not condensed from" not in printed.err  # which the warning says
+    ok("properties", file, "--data", "digits", "--data-seed", "5", "--random-draws", "0")
+    assert "not condensed from this very graph and split" in capsys.readouterr().err
     assert "written: new/out.png" in printed.out + printed.err
     assert {path.name for path in Path("new").iterdir()} == {"out.json", "out.png"}
     assert len(json.loads(Path("new/out.json").read_text())["rows"]) == 4

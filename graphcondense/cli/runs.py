@@ -100,7 +100,9 @@ def add_runs(parser: Parser) -> None:
     parser.add(Flags("output", Output))
 
 
-def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",)) -> Opened:
+def open_runs(
+    parser: Parser, argv: list[str], kinds: Collection[str] = ("node",), *, warned: bool = False
+) -> Opened:
     """Parse flags whose data default to those of the first run, and open every run named.
 
     Args:
@@ -108,6 +110,7 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         argv: the words after the command.
         kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
             a set of graphs, ``"image"`` for runs of images, ``"rows"`` for runs of users by items.
+        warned: the command itself warns of sets whose record names other data.
 
     Raises:
         ValueError: a flag, file, run or data set that cannot be used.
@@ -153,7 +156,8 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         label += f" {size}" if len(set(sizes)) > 1 else ""
         label += " (run)" if label in ("random", "whole") else ""  # as baselines are called
         graphs.setdefault(label, []).append(graph)
-    if {record_of(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
+    told = {record_of(g).get("data", {}).get("digest") for g in loaded}
+    if None in told if warned else told != {task.digest}:
         real = "this very graph" if kind == "node" else f"these very {FORMS[kind].unit}"
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)
