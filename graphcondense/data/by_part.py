@@ -22,6 +22,10 @@ CALLED = frozenset(name for names in PARTS.values() for name in names)
 """All of these names."""
 
 
+OTHER_SEEDS = "(runs and evaluations have their own: condense(seed=), evaluate(seeds=))"
+"""Where seeds are given that draw no split."""
+
+
 def has_parts(data: object) -> bool:
     """Whether this is a mapping that says what trains.
 
@@ -91,7 +95,10 @@ def refuse_idle_seed(seed: int, why: str) -> None:
 
     >>> refuse_idle_seed(3, "the graphs have a split")
     Traceback (most recent call last):
-    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out
+    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out (runs \
+and evaluations have their own: condense(seed=), evaluate(seeds=))
     """
     if seed:
-        raise ValueError(f"seed={seed} cannot act, it draws splits: {why}; leave it out")
+        raise ValueError(
+            f"seed={seed} cannot act, it draws splits: {why}; leave it out {OTHER_SEEDS}"
+        )

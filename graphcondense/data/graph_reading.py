@@ -101,7 +101,8 @@ def as_graph_task(
     elif held_out and isinstance(given, Mapping):
         given = {**given, **_held_out(torch.as_tensor(given["train"]), groups, seed)}
     else:
-        refuse_idle_seed(seed, "the graphs have a split")
+        other = ", and split 'stratified' draws another" if splits is None else ""
+        refuse_idle_seed(seed, f"the graphs have a split{other}")
     parts = split_parts(given, len(graphs))
     if not len(parts["train"]):
         raise ValueError("no training graphs: the split 'train' is empty")

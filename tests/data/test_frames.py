@@ -378,6 +378,12 @@ def test_what_is_advised_of_a_target_makes_numbers(values: Any) -> None:
     refused("make numbers of them.*name this target alone", nodes, target=["goal", "visits"])
 
 
+@pytest.mark.parametrize("given", [None, "cora", 3, pd.DataFrame({"a": [1]})])
+def test_columns_are_told_by_a_record(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"Columns.of\(.*give the record of a condensed set"):
+        Columns.of(given)
+
+
 def test_intervals_of_a_cut_are_classes() -> None:
     task = read(table().assign(goal=pd.cut(np.arange(90), 3)), target="goal")
     assert task.num_classes == 3

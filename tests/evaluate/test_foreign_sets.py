@@ -67,6 +67,17 @@ def test_a_partial_may_have_a_name_of_its_own() -> None:
     assert wrap(named).__name__ == "GCN, deep"
 
 
+def test_partials_of_one_class_are_told_how_to_get_a_name() -> None:
+    models: list[Any] = [partial(GCN, act="relu"), partial(GCN, act="tanh")]
+    options: dict[str, Any] = {"models": models, "epochs": 2, **QUICK}
+    with pytest.raises(ValueError, match="partial takes, too") as told:
+        graphcondense.evaluate(few(), toy_graph(), **options)
+    name = str(told.value).split("model.__name__ = '")[1].split("'")[0]
+    models[1].__name__ = name
+    report = graphcondense.evaluate(few(), toy_graph(), **options)
+    assert [row.model for row in report.rows] == ["GCN", name]
+
+
 def test_what_has_no_signature_is_told() -> None:
     with pytest.raises(ValueError, match="does not say what it is called with"):
         graphcondense.evaluate(few(), toy_graph(), models=[dict], **QUICK)
