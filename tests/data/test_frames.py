@@ -431,6 +431,8 @@ def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
     assert not torch.equal(task.train, other.train)
     part = read(table(), split=(0.2, 0.1, 0.1))
     assert [len(part.train), len(part.val), len(part.test)] == [18, 9, 9]
+    same = read(table(), split=np.array([0.2, 0.1, 0.1]))
+    assert torch.equal(same.train, part.train)
 
 
 def test_options_that_cannot_act() -> None:
