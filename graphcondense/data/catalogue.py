@@ -11,7 +11,7 @@ from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_dat
 from graphcondense.data.known import NAMED, Named, Row, either, name_key, root_of
 from graphcondense.data.pt import read_pt
 from graphcondense.data.targets import LabelKind, check_named
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def load(
     """
     found, content = _opened(str(path_of(name, "load(name)", NAMED)), kind)
     check_named(None, label_kind)
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     given = {
         **{"split": split, "seed": seed, "normalize": normalize},
         **{"device": device, "label_kind": label_kind},

@@ -16,7 +16,7 @@ from graphcondense.data.graph_packing import MADE, packed
 from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.parts import set_by_part
 from graphcondense.data.targets import METRICS, LabelKind, check_named, fitting_metric
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 
 
 def as_graph_task(
@@ -156,7 +156,7 @@ def stratified(
     >>> {name: len(part) for name, part in parts.items()}
     {'train': 32, 'val': 4, 'test': 4}
     """
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     rng = torch.Generator().manual_seed(seed)
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
     parts = {name: [torch.empty(0, dtype=torch.long)] for name in names}

@@ -24,7 +24,7 @@ from graphcondense.data.link_parts import PARTS
 from graphcondense.data.node_splits import MASKS
 from graphcondense.data.sequences import only
 from graphcondense.ops.arrays import plain, real_numbers
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 
 
 def as_interactions(
@@ -77,7 +77,7 @@ def as_interactions(
     number = isinstance(min_rating, int | float | np.number) and not isinstance(min_rating, bool)
     if min_rating is not None and not (number and np.isfinite(min_rating)):
         raise ValueError(f"min_rating={min_rating!r}: give a number")
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     if isinstance(data, InteractionTask):
         if seed or (duplicates, min_rating, edge_type) != ("merge", None, None):
             raise ValueError(
