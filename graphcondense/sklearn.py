@@ -31,7 +31,7 @@ from graphcondense.data.labels import few
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.nodes import NodeEvaluator, Trained
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Chance, Seed, check_each
 from graphcondense.ops.types import Record
 from graphcondense.run import condense
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -121,7 +121,7 @@ class Condenser(TransformerMixin, _OfNodes):  # type: ignore[misc]
                 are not the graph's, or none of one class a node, or given beside a graph; a class
                 of which no node is given; what :func:`graphcondense.condense` refuses.
         """
-        checked("seed", self.seed, Seed)  # before anything is drawn from it
+        check_each(seed=(self.seed, Seed))  # before anything is drawn from it
         task = self._task(X, y)
         budget = {name: getattr(self, name) for name in BUDGET}
         given: Record = {name: value for name, value in budget.items() if value is not None}
@@ -332,8 +332,7 @@ def _labels_of(condenser: Condenser, X: Nodes, y: npt.ArrayLike | None) -> npt.N
 
 def _held(labels: npt.NDArray[np.int64], share: float, seed: int) -> npt.NDArray[np.bool_]:
     """Which nodes are for validation: this share of each class, and never all of it."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise ValueError(f"validation_fraction={share!r:.40} must be between 0 and 1")
+    share, seed = check_each(validation_fraction=(share, Chance), seed=(seed, Seed))
     rng = np.random.default_rng(seed)
     out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):

@@ -354,9 +354,15 @@ def test_evaluate_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("run0/evaluation.png").exists()
 
     file = "run1/condensed.safetensors"
-    words = ["--json", "new/out.json", "--plot", "new/out.png", "--data-seed", "5"]
-    ok("evaluate", file, *quick, "--baselines", "random", "--data", "digits", *words)
+    words = ["--json", "new/out.json", "--plot", "new/out", "--data-seed", "5"]
+    with pytest.warns(UserWarning, match="was condensed from other data"):
+        ok("evaluate", file, *quick, "--baselines", "random", "--data", "digits", *words)
+    printed = capsys.readouterr()
+    assert "not condensed from" not in printed.err  # which the warning says
+    ok("properties", file, "--data", "digits", "--data-seed", "5", "--random-draws", "0")
     assert "not condensed from this very graph and split" in capsys.readouterr().err
+    assert "written: new/out.png" in printed.out + printed.err
+    assert {path.name for path in Path("new").iterdir()} == {"out.json", "out.png"}
     assert len(json.loads(Path("new/out.json").read_text())["rows"]) == 4
     assert not Path("run1/evaluation.json").exists()
 
@@ -378,7 +384,6 @@ def test_a_random_run_beside_the_random_baseline(capsys: pytest.CaptureFixture[s
         ("--json here/out.json", "here is a file: give a file in a folder"),
         ("--json there.json", "--json there.json is a folder"),
         ("--plot out.xyz", r"--plot out.xyz: a picture's name ends in .*\.png"),
-        ("--plot out", "--plot out: a picture's name ends in"),
         ("--plot here/out.png", "here is a file: give a file in a folder"),
     ],
 )

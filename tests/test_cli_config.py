@@ -72,15 +72,16 @@ def test_an_origin_may_say_more_and_the_command_line_wins(ran: Path, tmp_path: P
 
 
 def test_a_config_of_data_with_one_setting_is_run_again(tmp_path: Path) -> None:
-    """What it says of the setting is no choice of it."""
+    """What it says of the setting is true of the data; what is not is refused."""
     torch.save(toy_graphs(), tmp_path / "g.pt")
     words = ["--data", str(tmp_path / "g.pt"), "--size", "6", "--quiet", "--no-progress"]
     assert main(["condense", "random", *words, "--out", str(tmp_path / "a")]) == 0
     again = ["--config", str(tmp_path / "a/config.yaml"), "--out", str(tmp_path / "b"), "--quiet"]
     assert main(["condense", *again]) == 0
     assert load(tmp_path / "a").condensed["hash"] == load(tmp_path / "b").condensed["hash"]
-    words += ["--setting", "inductive", "--out", str(tmp_path / "c")]
-    assert main(["condense", "random", *words]) == 2
+    for setting, end in (("inductive", 0), ("transductive", 2)):
+        said = ["--setting", setting, "--out", str(tmp_path / setting)]
+        assert main(["condense", "random", *words, *said]) == end
 
 
 def test_the_config_of_a_private_run_draws_noise_anew(tmp_path: Path) -> None:

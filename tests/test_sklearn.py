@@ -177,7 +177,7 @@ def test_nothing_before_fit(data: Data, nodes: np.ndarray) -> None:
         ({}, [1, 1, 2], None, "X names a node twice"),
         ({}, [0, 1, 2], [0, 1], "y has 2 labels for 3 nodes"),
         ({}, [0], [7], "y says 7 of node 0"),
-        ({"validation_fraction": 1.5}, [0, 1], None, "must be between 0 and 1"),
+        ({"validation_fraction": 1.5}, [0, 1], None, "must be above 0 and below 1"),
         ({"validation_fraction": 0.01}, [0, 1], None, "leaves none to validate on"),
         ({"options": {"nodes": 3}, "nodes": 4}, range(40), None, "nodes is given twice"),
         ({"options": {"seed": 3}}, range(40), None, "seed is given twice"),

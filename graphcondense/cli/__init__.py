@@ -158,14 +158,14 @@ def _command(name: str, argv: list[str]) -> None:
 
 def _check_targets(numbers: str | None, picture: str | None) -> None:
     """Raise a ValueError for a file that could not be written once the work is done."""
-    from graphcondense.ops.figures import refuse_format
+    from graphcondense.ops.figures import ended, refuse_format
     from graphcondense.ops.files import refuse_target
 
     if numbers and numbers != "-":
-        refuse_target(numbers, "--json")
+        refuse_target(numbers, f"--json {numbers}")
     if picture:
-        refuse_target(picture, "--plot")
-        refuse_format(picture, "--plot")
+        refuse_target(ended(picture), f"--plot {picture}")
+        refuse_format(ended(picture), "--plot")
 
 
 def _bare_json(words: list[str]) -> list[str]:

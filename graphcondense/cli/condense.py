@@ -95,7 +95,7 @@ def command_condense(argv: list[str]) -> object:
     folder = Path(args.out or f"runs/{where.stem}-{method}-{size(options)}-seed{args.seed}")
     if args.resume and args.overwrite:
         raise ValueError("--resume goes on and --overwrite starts over: give one of them")
-    sizes = sorted(options["sizes"] or ())
+    sizes = sorted({*(options["sizes"] or ())})
     folders = [folder / str(n) for n in sizes] or [folder]
     for one in folders if not args.resume else ():
         refuse_used(one, args.overwrite)
@@ -270,14 +270,11 @@ def parse_with_preset(
 
     The method's fields are complete afterwards; ``preset`` is the section's name, for the record.
     """
-    from graphcondense.kinds import kind_named
     from graphcondense.run import presets, section_of
 
     asked = parse(parser, argv).preset
     section = config.get("preset") if config else section_of(cls, asked, data)
     given = config_flags(config, argv) if config else presets(cls)[section] if section else {}
-    if not kind_named(cls.kind).settings:  # the one there is, as a config says it, is no choice
-        given = {k: v for k, v in given.items() if k != "setting"}
     defaults = {**variant, **given}
     if unknown := defaults.keys() - vars(parse(parser, argv)).keys():
         raise ValueError(f"{cls.name} has no option {', '.join(sorted(unknown))}")

@@ -28,7 +28,8 @@ def command_evaluate(argv: list[str]) -> object:
     flags, trainings = Flags("evaluation", evaluate, skip=FILLED), training_flags()
     parser.add(flags, *trainings)
     add_runs(parser)
-    run = open_runs(parser, argv, kinds=("node", "graph", "image", "rows", "hetero", "link"))
+    kinds = ("node", "graph", "image", "rows", "hetero", "link")
+    run = open_runs(parser, argv, kinds, warned=True)
     given: Record = flags.values(run.args)
     training: Record = {}
     for group in trainings:

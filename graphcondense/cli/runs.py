@@ -16,6 +16,7 @@ from graphcondense.cli.folders import Config
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, note, say, tell, warn
 from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
+from graphcondense.ops.figures import ended
 from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def write_result(result: Result, args: Namespace, folder: Path | None, name: str
     say(result.table())
     writers: list[tuple[str | None, Callable[[str | Path], object], str]] = [
         (None if args.json == STDOUT else args.json, result.to_json, "json"),
-        (args.plot, result.plot, "png"),
+        (args.plot and str(ended(args.plot)), result.plot, "png"),
     ]
     for file, write, ending in writers:
         path = file or (folder and folder / f"{name}.{ending}")
@@ -99,7 +100,9 @@ def add_runs(parser: Parser) -> None:
     parser.add(Flags("output", Output))
 
 
-def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",)) -> Opened:
+def open_runs(
+    parser: Parser, argv: list[str], kinds: Collection[str] = ("node",), *, warned: bool = False
+) -> Opened:
     """Parse flags whose data default to those of the first run, and open every run named.
 
     Args:
@@ -107,6 +110,7 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         argv: the words after the command.
         kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
             a set of graphs, ``"image"`` for runs of images, ``"rows"`` for runs of users by items.
+        warned: the command itself warns of sets whose record names other data.
 
     Raises:
         ValueError: a flag, file, run or data set that cannot be used.
@@ -152,7 +156,8 @@ def open_runs(parser: Parser, argv: list[str], kinds: Collection[str] = ("node",
         label += f" {size}" if len(set(sizes)) > 1 else ""
         label += " (run)" if label in ("random", "whole") else ""  # as baselines are called
         graphs.setdefault(label, []).append(graph)
-    if {record_of(g).get("data", {}).get("digest") for g in loaded} != {task.digest}:
+    told = {record_of(g).get("data", {}).get("digest") for g in loaded}
+    if None in told if warned else told != {task.digest}:
         real = "this very graph" if kind == "node" else f"these very {FORMS[kind].unit}"
         note(f"note: not condensed from {real} and split, as far as its record says")
     return Opened(args, graphs, task, first if first.is_dir() else None)

@@ -22,6 +22,10 @@ CALLED = frozenset(name for names in PARTS.values() for name in names)
 """All of these names."""
 
 
+OTHER_SEEDS = "(runs and evaluations have their own: condense(seed=), evaluate(seeds=))"
+"""Where seeds are given that draw no split."""
+
+
 def has_parts(data: object) -> bool:
     """Whether this is a mapping that says what trains.
 
@@ -35,24 +39,33 @@ def has_parts(data: object) -> bool:
 
 def by_part(data: Mapping[str, Any]) -> dict[str, Any]:
     """What a mapping has by ``"train"``, ``"val"`` and ``"test"``; a part that is ``None`` or
-    missing is left out.
+    missing is left out, and so is one beside ``"train"`` that has nothing in it.
 
     Raises:
         ValueError: an unknown name, or a part that has two.
 
     >>> by_part({"train": [1], "validation": [2], "test": None})
     {'train': [1], 'val': [2]}
+    >>> by_part({"train": [1], "val": [], "valid": [2]})
+    {'train': [1], 'val': [2]}
     """
     if unknown := [name for name in data if name not in CALLED]:
         raise ValueError(f"the part {unknown[0]!r} is none of {', '.join(sorted(CALLED))}")
     out = {}
     for ours, names in PARTS.items():
-        called = [name for name in names if data.get(name) is not None]
+        called = [name for name in names if not _is_none(data.get(name), ours)]
         if len(called) > 1:
             raise ValueError(f"the parts {' and '.join(called)} are one: give one of them")
         if called:
             out[ours] = data[called[0]]
     return out
+
+
+def _is_none(part: Any, name: str) -> bool:
+    """Whether there is no such part: no training part is one that lacks."""
+    if part is None or name == "train":
+        return part is None
+    return (is_list(part) or hasattr(part, "columns")) and len(part) == 0
 
 
 def is_list(part: Any) -> bool:
@@ -82,7 +95,10 @@ def refuse_idle_seed(seed: int, why: str) -> None:
 
     >>> refuse_idle_seed(3, "the graphs have a split")
     Traceback (most recent call last):
-    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out
+    ValueError: seed=3 cannot act, it draws splits: the graphs have a split; leave it out (runs \
+and evaluations have their own: condense(seed=), evaluate(seeds=))
     """
     if seed:
-        raise ValueError(f"seed={seed} cannot act, it draws splits: {why}; leave it out")
+        raise ValueError(
+            f"seed={seed} cannot act, it draws splits: {why}; leave it out {OTHER_SEEDS}"
+        )

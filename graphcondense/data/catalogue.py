@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphcondense.data import known
+from graphcondense.data.by_part import OTHER_SEEDS
 from graphcondense.data.kind import DataKind, data_kind, data_kinds, kind_of_data
 from graphcondense.data.known import NAMED, Named, Row, either, name_key, root_of
 from graphcondense.data.pt import read_pt
 from graphcondense.data.targets import LabelKind, check_named
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def load(
     """
     found, content = _opened(str(path_of(name, "load(name)", NAMED)), kind)
     check_named(None, label_kind)
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     given = {
         **{"split": split, "seed": seed, "normalize": normalize},
         **{"device": device, "label_kind": label_kind},
@@ -119,8 +120,9 @@ def load(
             whose = either([k.words for k in data_kinds().values() if option in k.options])
             key = name_key(str(name))
             called = next((row.name for row in found.table if key in row.spellings()), name)
+            other = f" {OTHER_SEEDS}" if option == "seed" else ""
             raise ValueError(
-                f"{option}={value!r} is for {whose}, {called} is {found.words}: leave it out"
+                f"{option}={value!r} is for {whose}, {called} is {found.words}: leave it out{other}"
             )
     if content is None:
         return found.load(name, root, **options)

@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.ops.arrays import Array
+from graphcondense.ops.fields import brief
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,12 +169,16 @@ class Columns:
             record: ``small.condensed``.
 
         Raises:
-            ValueError: it tells of none, or of what are none.
+            ValueError: it is no record, or tells of no columns, or of what are none.
 
         >>> told = Columns((Column("age", "number", 40.0, 10.0),))
         >>> Columns.of({"data": {"columns": told.record()}}) == told
         True
         """
+        if not isinstance(record, Mapping):
+            raise ValueError(
+                f"Columns.of({brief(record)}): give the record of a condensed set, small.condensed"
+            )
         about = record.get("data")
         given = about.get("columns") if isinstance(about, Mapping) else None
         if not isinstance(given, Mapping):

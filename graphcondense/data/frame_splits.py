@@ -17,7 +17,7 @@ from graphcondense.data.frame_columns import check_column
 from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows
 from graphcondense.ops.arrays import Array
-from graphcondense.ops.fields import brief
+from graphcondense.ops.fields import brief, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,9 @@ def parted(
 
 
 def _shares(split: object) -> tuple[float, float, float]:
-    numbers = [] if isinstance(split, str) or not isinstance(split, Sequence) else list(split)
+    numbers: list[Any] = []
+    if isinstance(split, Sequence | np.ndarray) and not isinstance(split, str):
+        numbers = [plain(value) for value in split]
     right = len(numbers) == 3 and all(
         isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in numbers
     )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,9 +49,10 @@ def target_values(
 ) -> tuple[Tensor, LabelKind, list[str]]:
     """Labels, what they are, and the names of classes or tasks.
 
-    Text, categories and truth values are classes, numbers with fractions regression targets; whole
-    numbers are classes where they count up as such, else ``label_kind`` has to say. Several columns
-    are several tasks: binary where all are 0, 1 or truth values, else regression.
+    Text, categories, truth values and other things that repeat are classes, numbers with fractions
+    regression targets; whole numbers are classes where they count up as such, else ``label_kind``
+    has to say. So it has of times, which may be either. Several columns are several tasks: binary
+    where all are 0, 1 or truth values, else regression.
     """
     from pandas.api import types
 
@@ -57,47 +63,86 @@ def target_values(
     known = column[column.notna()]
     if not len(known):
         raise ValueError(f"target {name!r} has no value in any row")
-    _check_values(known, name)
-    if types.is_numeric_dtype(known.dtype) and known.nunique() == 1:
+    _check_values(known, name, label_kind)
+    numbers = _real(known)
+    if types.is_numeric_dtype(numbers.dtype) and numbers.nunique() == 1:
         raise _constant(name, known.iloc[0])
-    kind = label_kind or _looks(known, name)
+    kind = label_kind or _looks(numbers, name)
     if kind == "classes":
         values = _order(column, known)
         if len(values) < 2:
             raise _constant(name, values[0])
-        if len(values) == len(known) > 2:
+        said = label_kind is not None or _is_category(column)
+        if not said and len(values) == len(known) > 2:
             raise ValueError(
-                f"target {name!r} has another value in each of its {len(known):,} rows, such as "
-                f"{str(values[0])[:40]!r}: these are no classes; name a column whose values repeat"
+                f"target {name!r} has another value in each of the {len(known):,} rows that have "
+                f"one, such as {str(values[0])[:40]!r}: name a column whose values repeat, or say "
+                "label_kind='classes' if these are classes"
             )
         codes = {value: i for i, value in enumerate(values)}
         y = [codes[v] if here else -1 for v, here in zip(column, column.notna(), strict=True)]
         return torch.tensor(y), "classes", [str(_plain_name(value)) for value in values]
-    numbers = _numbers(column, name, index)
-    return torch.from_numpy(numbers[:, None]), kind, [name]
+    return torch.from_numpy(_numbers(column, name, index)[:, None]), kind, [name]
 
 
-def _check_values(known: pd.Series, name: str) -> None:
-    """Raise a ValueError for values that are neither classes nor numbers, such as dates, lists and
-    ``Decimal``; a category may be anything."""
-    import pandas as pd
+def _check_values(
+    known: pd.Series, name: str, label_kind: LabelKind | None, alone: bool = True
+) -> None:
+    """Raise a ValueError for values that are neither classes nor numbers, such as lists, or that
+    are not what ``label_kind`` says; a category may be anything. A target that is ``alone`` may be
+    one of classes."""
     from pandas.api import types
 
-    if isinstance(known.dtype, pd.CategoricalDtype):
+    if _is_category(known):
         return
     if types.is_numeric_dtype(known.dtype) and not types.is_complex_dtype(known.dtype):
         return
-    wrong = next((value for value in known if not isinstance(value, PLAIN)), None)
-    if wrong is not None:
+    for value in (value for value in known if not isinstance(value, PLAIN)):
+        what = f"target {name!r} has values of type {type(value).__name__}, such as "
+        what += f"{str(value)[:40]!r}"
+        if not isinstance(value, Hashable):
+            raise ValueError(f"{what}: make one number of each, or a class, by .astype(str)")
+        way = next((way for kind, way in TO_NUMBERS.items() if isinstance(value, kind)), None)
+        if label_kind in (None, "classes") and (label_kind or way is None):
+            continue
+        instead = "" if way is None else f", as by {way.format(column=f'nodes[{name!r}]')}"
+        other = "say label_kind='classes'" if alone else "name this target alone"
         raise ValueError(
-            f"target {name!r} has values of type {type(wrong).__name__}, such as "
-            f"{str(wrong)[:40]!r}: make numbers of them, as by .astype(float), or classes, by "
-            ".astype(str)"
+            f"{what}: make numbers of them{instead}, or, if these are classes, {other}"
         )
 
 
-PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating)
-"""What a value of a target may be."""
+PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating, Decimal, Fraction)
+"""What a value of a target may be, whether a class or a number."""
+
+TO_NUMBERS: Mapping[type, str] = {
+    date: "pandas.to_datetime({column}).dt.year",
+    timedelta: "pandas.to_timedelta({column}).dt.total_seconds()",
+    complex: "numpy.real({column})",
+}
+"""Of what may be meant as classes or as numbers, how a column of it becomes numbers."""
+
+
+def _is_category(column: pd.Series) -> bool:
+    import pandas as pd
+
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _real(column: pd.Series) -> pd.Series:
+    """Numbers of types that pandas has none for, such as ``Decimal``, as floats; all else as it
+    is."""
+    if column.dtype != object or not any(isinstance(v, Decimal | Fraction) for v in column):
+        return column
+    every = all(isinstance(value, Real | Decimal) for value in column)
+    return column.map(_float) if every else column
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # beyond what floats hold, which is then refused
+        return math.inf
 
 
 def _constant(name: str, value: object) -> ValueError:
@@ -109,12 +154,10 @@ def _constant(name: str, value: object) -> ValueError:
 
 def _order(column: pd.Series, known: pd.Series) -> list[Any]:
     """The different values, as a category has them in order, else sorted."""
-    import pandas as pd
-
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if _is_category(column):
         there = set(known)
         return [value for value in column.cat.categories if value in there]
-    values = known.unique().tolist()
+    values = list(dict.fromkeys(known))  # as a column gives them: of times, no numbers
     try:
         return sorted(values)
     except TypeError:
@@ -153,6 +196,10 @@ def _several(
             f"target has {len(targets)} columns, which are several tasks, and classes are one "
             "column: name one of them, or say label_kind='binary' or 'regression'"
         )
+    for name in targets:
+        _check_values(
+            frame[name][frame[name].notna()], name, label_kind or "regression", alone=False
+        )
     y = torch.from_numpy(np.stack([_numbers(frame[n], n, index) for n in targets], 1))
     binary = bool(((y == 0) | (y == 1) | y.isnan()).all())
     if label_kind == "binary" and not binary:
@@ -164,7 +211,8 @@ def _numbers(column: pd.Series, name: str, index: pd.Index) -> Array:
     """Numbers ``[n]`` float32, NaN for none."""
     import pandas as pd
 
-    values = pd.to_numeric(column.astype(object).where(column.notna(), np.nan), errors="coerce")
+    plain = _real(column.astype(object).where(column.notna(), np.nan))
+    values = pd.to_numeric(plain, errors="coerce")
     bad = np.flatnonzero(values.isna().to_numpy() & column.notna().to_numpy())
     if len(bad):
         raise ValueError(

@@ -85,12 +85,9 @@ class Reading:
         for name in ("text", "categorical", "drop", "ends"):
             if name in given:
                 given[name] = names_of(given[name], name)
-        for name in ("id", "by"):
-            checked(name, given.get(name), str | None)
-        checked("min_frequency", given.get("min_frequency", 1), Count)
-        checked("terms", given.get("terms", TERMS), Count)
-        checked("seed", given.get("seed", 0), Natural)
-        checked("directed", given.get("directed", True), bool)
+        of: dict[str, object] = {"id": str | None, "by": str | None, "min_frequency": Count}
+        of |= {"terms": Count, "seed": Natural, "directed": bool}
+        given |= {name: checked(name, given[name], of[name]) for name in of if name in given}
         if given.get("ends") and len(given["ends"]) not in (2, 3):
             raise ValueError(
                 f"ends={given['ends']!r} must be two columns of edges, source and target, or three "

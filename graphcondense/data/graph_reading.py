@@ -16,7 +16,7 @@ from graphcondense.data.graph_packing import MADE, packed
 from graphcondense.data.graph_task import GraphTask, Splits
 from graphcondense.data.parts import set_by_part
 from graphcondense.data.targets import METRICS, LabelKind, check_named, fitting_metric
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 
 
 def as_graph_task(
@@ -46,7 +46,7 @@ def as_graph_task(
         splits: graph indices (or bool masks) by ``"train"``, ``"val"`` (or ``"valid"``) and
             ``"test"``, or ``"stratified"`` for :func:`stratified`; by default those of the
             dataset's own ``get_idx_split()``, else stratified. Of ``data`` by part nothing; without
-            ``"val"``, a tenth of each class that trains is held out for validation.
+            graphs for ``"val"``, a tenth of each class that trains is held out for validation.
         name: what to call the data; by default the dataset's own name.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels
             (:data:`~graphcondense.data.targets.FITTING`); by default the dataset's own
@@ -101,7 +101,8 @@ def as_graph_task(
     elif held_out and isinstance(given, Mapping):
         given = {**given, **_held_out(torch.as_tensor(given["train"]), groups, seed)}
     else:
-        refuse_idle_seed(seed, "the graphs have a split")
+        other = ", and split 'stratified' draws another" if splits is None else ""
+        refuse_idle_seed(seed, f"the graphs have a split{other}")
     parts = split_parts(given, len(graphs))
     if not len(parts["train"]):
         raise ValueError("no training graphs: the split 'train' is empty")
@@ -155,10 +156,10 @@ def stratified(
     >>> {name: len(part) for name, part in parts.items()}
     {'train': 32, 'val': 4, 'test': 4}
     """
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     rng = torch.Generator().manual_seed(seed)
     labels = torch.zeros(count, dtype=torch.long) if labels is None else labels
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+    parts = {name: [torch.empty(0, dtype=torch.long)] for name in names}
     others = len(parts) - 1
     for c in torch.unique(labels):
         members = (labels == c).nonzero().flatten()

@@ -24,7 +24,7 @@ from graphcondense.data.link_parts import PARTS
 from graphcondense.data.node_splits import MASKS
 from graphcondense.data.sequences import only
 from graphcondense.ops.arrays import plain, real_numbers
-from graphcondense.ops.fields import Seed, checked
+from graphcondense.ops.fields import Seed, check_each
 
 
 def as_interactions(
@@ -49,7 +49,7 @@ def as_interactions(
               item;
             * a mapping of matrices, or of data frames, by ``"train"``, ``"val"`` and ``"test"``: a
               given split. Without ``"val"``, ``floor(n / 10)`` of a user's ``n`` training items
-              validate, and one at least of two or more;
+              validate: at least one, but none of a user's only item;
             * a PyG ``HeteroData`` with one kind of edges from users to items (reverse edges do
               not count); ratings as ``rating``, ``edge_weight``, ``edge_attr`` or ``edge_label``;
             * a pandas ``DataFrame`` with the columns ``user``, ``item`` and perhaps ``rating``
@@ -77,7 +77,7 @@ def as_interactions(
     number = isinstance(min_rating, int | float | np.number) and not isinstance(min_rating, bool)
     if min_rating is not None and not (number and np.isfinite(min_rating)):
         raise ValueError(f"min_rating={min_rating!r}: give a number")
-    checked("seed", seed, Seed)
+    (seed,) = check_each(seed=(seed, Seed))
     if isinstance(data, InteractionTask):
         if seed or (duplicates, min_rating, edge_type) != ("merge", None, None):
             raise ValueError(

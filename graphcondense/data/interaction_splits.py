@@ -92,7 +92,7 @@ def _inside(matrix: sp.csr_matrix, user: Array, kept: Array) -> sp.csr_matrix:
 
 def validated(parts: dict[str, sp.csr_matrix], seed: int) -> dict[str, sp.csr_matrix]:
     """Parts with one for validation; where there is none, ``floor(n / 10)`` of a user's ``n``
-    training items are taken out for it, and one at least of two or more."""
+    training items are taken out for it: at least one, but none of a user's only item."""
     if "val" in parts:
         refuse_idle_seed(seed, "the users have their parts")
         return parts

@@ -16,7 +16,7 @@ from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros
 from graphcondense.data.structural import check_features, structural
 from graphcondense.data.task import NodeTask, compact
 from graphcondense.ops.adjacency import csr_from_edges
-from graphcondense.ops.fields import Count, Natural, Share, checked
+from graphcondense.ops.fields import Count, Natural, Share, check_each
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said
 
@@ -71,13 +71,9 @@ def split_links(
     >>> split_links(graphcondense.data.load("digits"))
     LinkTask(digits: 1,797 nodes, 64 features, 10,488/617/1,234 links to train/validate/test)
     """
-    for what, value, of in (
-        ("val", val, Share),
-        ("test", test, Share),
-        ("negatives", negatives, Count),
-        ("seed", seed, Natural),
-    ):
-        checked(what, value, of)
+    val, test, negatives, seed = check_each(
+        val=(val, Share), test=(test, Share), negatives=(negatives, Count), seed=(seed, Natural)
+    )
     if val + test >= 1:
         raise ValueError(f"val={val} and test={test} leave no links to learn; lower one")
     called = name or getattr(data, "name", None) or "data"

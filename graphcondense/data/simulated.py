@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphcondense.data.block_model import NODES, Shape, draw
-from graphcondense.ops.fields import Range, Seed, checked
+from graphcondense.ops.fields import Range, Seed, check_each
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.names import nearest
 from graphcondense.ops.sizes import said
@@ -152,8 +152,7 @@ def simulate(
         raise ValueError(
             f"cannot simulate {name!r}: there are {', '.join(SHAPES)}{nearest(name, SHAPES)}"
         )
-    checked("scale", scale, Scale)
-    checked("seed", seed, Seed)
+    scale, seed = check_each(scale=(scale, Scale), seed=(seed, Seed))
     usual = SHAPES[name]
     given: Record = {
         "nodes": max(1, round(scale * usual.nodes)) if nodes is None else nodes,

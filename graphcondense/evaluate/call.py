@@ -11,12 +11,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from graphcondense.data.targets import FITTING
 from graphcondense.evaluate.any_kind import evaluator_of
 from graphcondense.evaluate.comparison import BASELINES
 from graphcondense.evaluate.contestant import Contestant, refuse_namesakes
 from graphcondense.evaluate.cost import graph_hash, peak_memory_bytes, size_of
 from graphcondense.evaluate.evaluator import AnyEvaluator
 from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.floors import draws_of
 from graphcondense.evaluate.ledger import Ledger, better_than_random
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.reading import refuse_swapped, refuse_text
@@ -25,7 +27,7 @@ from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of
-from graphcondense.ops.fields import Count, Natural, NonNegative, checked, listed
+from graphcondense.ops.fields import Natural, NonNegative, checked, listed
 from graphcondense.ops.switches import check_switches
 from graphcondense.saved.shown import record_of
 
@@ -37,7 +39,7 @@ def evaluate(
     models: str | Sequence[str | Callable[..., nn.Module]] | None = None,
     seeds: Seeds | None = None,
     baselines: str | Sequence[str] | None = BASELINES,
-    random_draws: int = 3,
+    random_draws: int | None = None,
     equal_bytes: bool = False,
     condensation_seconds: float | Mapping[str, float] | None = None,
     plain_epochs: int = 10,
@@ -67,8 +69,9 @@ def evaluate(
             images, 3 for users by items.
         baselines: of ``"random"`` (random training examples, class by class as many as the first
             set has), ``"whole"`` (all training examples), and, of regression alone, ``"mean"``: the
-            mean of the training targets, which no model is trained for.
-        random_draws: how many random sets.
+            mean of the training targets, which no model is trained for. By default all that there
+            are.
+        random_draws: how many random sets, by default 3; 0 leaves them out.
         equal_bytes: beside them, random real examples (of nodes also by herding), as many as fit
             into the bytes of the first set.
         condensation_seconds: what condensing took, one number or one a name; default what the
@@ -86,13 +89,12 @@ def evaluate(
 
     Raises:
         ValueError: no set; text instead of data; small and real data in the wrong order; unknown
-            model or baseline; no validation or test examples, or such on which the score is not
-            defined; features or classes that do not match.
+            model or baseline, or one that cannot act; no validation or test examples, or such on
+            which the score is not defined; features or classes that do not match.
         TypeError: models that are no list, or an option that does not exist.
     """
     refuse_text(data, "data")
     refuse_swapped(data)
-    checked("random_draws", random_draws, Count)
     checked("plain_epochs", plain_epochs, Natural)
     check_switches("evaluate", equal_bytes=equal_bytes, progress=progress)
     evaluator = evaluator_of(data, device=device, **options)
@@ -112,6 +114,16 @@ def evaluate(
     baselines = listed(baselines or (), "baselines")
     if wrong := [name for name in baselines if name not in BASELINES]:
         raise ValueError(f"unknown baseline {wrong[0]!r}; known are {', '.join(BASELINES)}")
+    if "mean" in baselines and {*baselines} != {*BASELINES} and not _has_mean(evaluator):
+        raise ValueError(
+            "the baseline 'mean' cannot act: it is the mean of targets that are numbers, and "
+            f"{evaluator.real.name} has none; leave it out"
+        )
+    draws = draws_of(
+        random_draws,
+        "random" in baselines or equal_bytes,
+        "name 'random' in baselines=, or ask for equal_bytes=True",
+    )
     if not contestants:
         raise ValueError("models is empty: name at least one")
     evaluator.seeds_of(seeds)  # also where no model has any: all is checked before any work
@@ -126,12 +138,15 @@ def evaluate(
         found = [one.memory_bytes(graphs[0], seeds) for one in contestants]
         expected[label] = max((size for size in found if size is not None), default=None)
     sets = dict(named)
-    if "random" in baselines:
-        sets["random"] = [evaluator.random(first, draw) for draw in range(random_draws)]
+    if "random" in baselines and draws:
+        sets["random"] = [evaluator.random(first, draw) for draw in range(draws)]
     if "whole" in baselines:
         sets["whole"] = [real]
     if equal_bytes:
-        sets |= evaluator.equal_bytes(first, random_draws)
+        drawn = evaluator.equal_bytes(first, draws)
+        if not any(drawn.values()):
+            raise ValueError("random_draws=0 leaves nothing of equal_bytes=True: give one or more")
+        sets |= {label: graphs for label, graphs in drawn.items() if graphs}
 
     contestants = _checked(contestants, sets, every)
     kept = Store(store, identity_of(evaluator, seeds))
@@ -218,6 +233,11 @@ def _of_the_mean(
     ]
     of_graphs = any(row.set_graphs is not None for row in rows)
     return [replace(row, set_graphs=0) for row in own] if of_graphs else own
+
+
+def _has_mean(evaluator: AnyEvaluator) -> bool:
+    """Whether targets are numbers, which have a mean."""
+    return evaluator.metric in FITTING["regression"]
 
 
 def _check_seconds(given: object, named: Collection[str]) -> None:

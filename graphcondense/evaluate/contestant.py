@@ -41,13 +41,14 @@ def refuse_namesakes(names: Sequence[str]) -> None:
     >>> refuse_namesakes(["GCN", "MLP", "GCN"])
     Traceback (most recent call last):
     ValueError: two models are called 'GCN', and reports know them by name: leave one out, or give \
-a class or function of your own another __name__
+one of your own another name: model.__name__ = 'GCN 2', which a functools.partial takes, too
     """
     for i, name in enumerate(names):
         if name in names[:i]:
             raise ValueError(
                 f"two models are called {name!r}, and reports know them by name: leave one out, "
-                "or give a class or function of your own another __name__"
+                f"or give one of your own another name: model.__name__ = {f'{name} 2'!r}, which a "
+                "functools.partial takes, too"
             )
 
 

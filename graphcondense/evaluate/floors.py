@@ -24,6 +24,7 @@ from graphcondense.evaluate.cost import size_of
 from graphcondense.evaluate.graph_reading import read_graphs
 from graphcondense.evaluate.hetero_reading import SmallHetero
 from graphcondense.evaluate.image_reading import as_stored, raw_images
+from graphcondense.ops.fields import Natural, check_each
 from graphcondense.ops.select import choose_herding
 from graphcondense.saved.graph_set import GraphSet
 from graphcondense.saved.shown import record_of
@@ -84,6 +85,33 @@ def random_subgraph(real: object, small: object, seed: int) -> NodeTask:
     counts = torch.bincount(groups[groups >= 0], minlength=task.num_groups)
     order = shuffled(task.train, seed)
     return task.subgraph(of_each(order, task.groups[order], counts), name="random")
+
+
+def draws_of(random_draws: object, used: bool, instead: str) -> int:
+    """How many random sets are drawn: by default 3, and none where nothing ``used`` them.
+
+    Args:
+        random_draws: what the user asked for; ``None`` is open, 0 asks for none.
+        used: whether there is a baseline of random sets.
+        instead: what would make the number count, for the message.
+
+    Raises:
+        ValueError: a number that is none, or that cannot act.
+
+    >>> draws_of(None, True, ""), draws_of(0, True, ""), draws_of(None, False, "")
+    (3, 0, 0)
+    >>> draws_of(5, False, "name 'random' in baselines=")
+    Traceback (most recent call last):
+    ValueError: random_draws=5 cannot act, no random sets are asked for: name 'random' in \
+baselines=, or leave it out
+    """
+    (draws,) = check_each(random_draws=(random_draws, Natural | None))
+    if draws and not used:
+        raise ValueError(
+            f"random_draws={draws} cannot act, no random sets are asked for: {instead}, or leave "
+            "it out"
+        )
+    return int(used and (3 if draws is None else draws))
 
 
 def equal_bytes_graphs(real: object, small: object, draws: int = 3) -> dict[str, list[NodeTask]]:

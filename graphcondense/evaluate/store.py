@@ -14,6 +14,7 @@ from torch import Tensor
 from graphcondense.evaluate.evaluator import AnyEvaluator
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.trainings import Seeds
+from graphcondense.ops.files import refuse_target
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
@@ -26,8 +27,8 @@ class Store:
         identity: everything that can change a result, as plain values.
 
     Raises:
-        ValueError: there is a folder, or a file of something else, which would be removed once all
-            is done.
+        ValueError: there is a folder, a device, or a file of something else, which would be removed
+            once all is done; or no file can be written there.
     """
 
     def __init__(self, path: str | Path | None, identity: Mapping[str, object]) -> None:
@@ -35,8 +36,9 @@ class Store:
         text = json.dumps(identity, sort_keys=True, default=str)
         self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._known: dict[str, FitResult] = {}
-        if self.path is not None and self.path.exists():
-            for line in _lines(self.path):
+        if self.path is not None:
+            refuse_target(self.path, f"store={str(path)!r}")
+            for line in _lines(self.path) if self.path.exists() else ():
                 self._read(line)
 
     def _read(self, line: str) -> None:
@@ -55,7 +57,8 @@ class Store:
                 line = {"evaluation": self.name, "key": key, "result": _plain(found)}
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+                    # The newline comes first, so that a line which was cut short ends there.
+                    file.write("\n" * (file.tell() > 0) + json.dumps(line))
         return self._known[key]
 
     def done(self) -> None:
@@ -69,16 +72,16 @@ START = '{"evaluation": '
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a file of finished trainings; a ValueError for anything else."""
+    """The lines of a file of finished trainings, also such as an interrupt cut short; a ValueError
+    for anything else."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [""]
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
     except UnicodeDecodeError:
-        lines = [""]
-    if not all(line and (line.startswith(START) or START.startswith(line)) for line in lines):
-        what = "something else" if path.is_file() else "a folder"
+        lines = ["?"]
+    if not all(line.startswith(START) or START.startswith(line) for line in lines):
         raise ValueError(
-            f"store={str(path)!r} holds {what}, no trainings of an evaluation, and a file of "
-            "such is removed once all are done: name a file that does not exist"
+            f"store={str(path)!r} holds something else, no trainings of an evaluation, and a file "
+            "of such is removed once all are done: name a file that does not exist"
         )
     return lines
 

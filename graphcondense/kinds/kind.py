@@ -63,7 +63,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
         method: what has been given the data, once one has.
         predictor: what :meth:`score` trains, in words.
         judges: the architectures that :meth:`judge_by` was given, and how their scores become one.
-        setting: what the record calls the setting.
+        setting: what the record calls the setting; most kinds of data have one alone.
         samples: whether :meth:`validate_on` can act.
     """
 
@@ -230,7 +230,6 @@ class Kind:
         name: as methods, evaluators and :mod:`graphcondense.data.kinds` have it.
         problem: from data, device, setting, pseudo-labels and a limit of memory to the data as a
             run sees them.
-        settings: whether ``setting=`` says what a method sees; other kinds have one setting.
         pseudo_labels: whether examples can be labelled by propagation.
         presets: what names of preset files end in, where a method of this name has forms for
             several kinds.
@@ -243,7 +242,6 @@ class Kind:
 
     name: str
     problem: Callable[[object, torch.device, Setting, int | None, int | str | None], AnyProblem]
-    settings: bool = False
     pseudo_labels: bool = False
     presets: str = ""
     stored_as: str = "graph"

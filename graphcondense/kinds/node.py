@@ -194,7 +194,6 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
 NODE = Kind(
     name="node",
     problem=NodeProblem,
-    settings=True,
     pseudo_labels=True,
     default="quotient",
     counted="nodes",

@@ -72,9 +72,6 @@ Natural = Annotated[int, Range(0)]
 Seed = Annotated[int, Range(0, 2**63 - 1)]
 """What a random generator starts from."""
 
-ShortSeed = Annotated[int, Range(0, 2**32 - 1)]
-"""What a generator of NumPy's older kind starts from, as scikit-learn and Optuna have it."""
-
 Several = Annotated[int, Range(2)]
 """A whole number, two or more."""
 
@@ -105,11 +102,12 @@ Weights = Annotated[tuple[float, ...], Rule(any, "are all zero; give one other t
 """Weights in a sum that is not empty."""
 
 
-Distinct = Annotated[
-    tuple[Count, ...],
-    Rule(lambda v: 0 < len(v) == len(set(v)), "must be one or more different whole numbers"),
-]
-"""Whole numbers, one or more, none of them twice."""
+ONCE = "each once"
+"""Beside the type of a sequence: which numbers there are is what counts, so that repeats are left
+out, and a set is taken in ascending order."""
+
+Distinct = Annotated[tuple[Count, ...], ONCE, Rule(bool, "must have at least one number")]
+"""Whole numbers, one or more, each counted once."""
 
 
 def _counts_by_name(value: dict[object, object]) -> bool:
@@ -150,7 +148,8 @@ def check_fields(instance: DataclassInstance) -> None:
 
     Values of NumPy, tensors of one number and ``torch.device`` become plain values first, and
     sequences become tuples where the field is one, so that what is recorded is what JSON holds and
-    equal options are equal. Whole numbers become floats where the field is one.
+    equal options are equal. Whole numbers become floats where the field is one, and 0 and 1 become
+    False and True.
 
     Raises:
         ValueError: a value that a field cannot have; names both.
@@ -186,15 +185,19 @@ def checked(name: str, value: object, hint: object) -> object:
     return found
 
 
-def check_each(**given: tuple[object, object]) -> None:
-    """Raise a ValueError unless each value is of its type; ``name=(value, hint)``.
+def check_each(**given: tuple[object, object]) -> tuple[Any, ...]:
+    """Each value as a plain one of its type, in the order given; ``name=(value, hint)``.
 
+    Raises:
+        ValueError: a value that is not of its type.
+
+    >>> check_each(rates=(np.array([0.0, 0.5]), tuple[Share, ...]), progress=(1, bool))
+    ((0.0, 0.5), True)
     >>> check_each(folds=(2.5, Count))
     Traceback (most recent call last):
     ValueError: folds=2.5 is not a whole number
     """
-    for name, (value, hint) in given.items():
-        checked(name, value, hint)
+    return tuple(checked(name, value, hint) for name, (value, hint) in given.items())
 
 
 def plain(value: object) -> object:
@@ -279,7 +282,7 @@ def _as(value: object, hint: object) -> tuple[object, str | None]:
     """``value`` as the type ``hint`` has it, or what is wrong with it."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        value, wrong = _as(value, args[0])
+        value, wrong = _as(_once(value) if ONCE in args else value, args[0])
         rules = [rule for rule in args[1:] if hasattr(rule, "wrong")]
         for rule in rules if wrong is None and value is not None else ():
             wrong = wrong or rule.wrong(value)
@@ -300,12 +303,26 @@ def _as(value: object, hint: object) -> tuple[object, str | None]:
         fits = isinstance(value, float) and math.isfinite(value)
     elif hint is int:
         fits = isinstance(value, int) and not isinstance(value, bool)
+    elif hint is bool:
+        fits = isinstance(value, int) and value in (0, 1)
+        value = bool(value) if fits else value
     elif hint is str and isinstance(value, os.PathLike):
         value, fits = os.fspath(value), True
     else:
         kind = origin or hint
         fits = not isinstance(kind, type) or isinstance(value, kind)
     return value, None if fits else f"is not {spelled(hint)}"
+
+
+def _once(value: object) -> object:
+    """The members of a sequence or a set, see :data:`ONCE`; anything else as it is."""
+    if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 1:
+        value = value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=lambda member: (type(member).__name__, member))
+    if not isinstance(value, list | tuple | range):
+        return value
+    return [member for i, member in enumerate(value) if member not in value[:i]]
 
 
 def _as_one_of(value: object, hints: Sequence[object], hint: object) -> tuple[object, str | None]:

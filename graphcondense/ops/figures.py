@@ -10,6 +10,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from graphcondense.ops.files import as_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -40,13 +42,26 @@ def saved(figure: Figure, path: str | Path | None) -> Figure:
 
     Args:
         figure: what was drawn.
-        path: a file of any format that matplotlib writes; its folder is made.
+        path: a file of any format that matplotlib writes, PNG where its name has no ending; its
+            folder is made.
     """
     if path is not None:
-        path = Path(path)
+        path = ended(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150, metadata=UNDATED.get(path.suffix))
+        form = path.suffix[1:].lower()
+        with as_whole(path) as draft:
+            figure.savefig(draft, format=form, dpi=150, metadata=UNDATED.get(f".{form}"))
     return figure
+
+
+def ended(path: str | Path) -> Path:
+    """The file of a picture, which is a PNG where its name has no ending.
+
+    >>> ended("a/out").as_posix(), ended("out.svg").as_posix()
+    ('a/out.png', 'out.svg')
+    """
+    path = Path(path)
+    return path if path.suffix else path.with_name(f"{path.name.rstrip('.')}.png")
 
 
 def refuse_format(path: str | Path, name: str) -> None:

@@ -69,20 +69,34 @@ def cache_root() -> Path:
     return Path(root) if root else Path.home() / ".cache" / "graphcondense"
 
 
-def refuse_target(path: str | Path, name: str) -> None:
-    """Raise a ValueError where a file that ``name`` asks for could not be written: said before the
-    work whose result it shall hold."""
+def refuse_target(path: str | Path, said: str) -> None:
+    """Raise a ValueError where a file could not be written, before the work whose result it shall
+    hold. A file beside it is made and removed, which tells more than permissions do.
+
+    Args:
+        path: the file.
+        said: how it was asked for, such as ``"--json out.json"``.
+    """
     path = Path(path)
-    above = next((p for p in path.absolute().parents if p.exists()), Path(path.anchor))
-    wrong = ""
-    if path.is_dir():
-        wrong = "is a folder: give a file in it"
-    elif not above.is_dir():
-        wrong = f"cannot be written, {above} is a file: give a file in a folder"
-    elif not os.access(path if path.exists() else above, os.W_OK):
-        wrong = f"cannot be written, {above} is read-only: give a file elsewhere"
+    try:
+        above = next((p for p in path.absolute().parents if p.exists()), Path(path.anchor))
+        wrong = ""
+        if path.is_dir():
+            wrong = "is a folder: name a file that does not exist, such as one in it"
+        elif path.exists() and not path.is_file():
+            wrong = "is a device or a pipe, and a file takes its place: name a file"
+        elif not above.is_dir():
+            wrong = f"cannot be written, {above} is a file: give a file in a folder"
+        elif path.exists() and not os.access(path, os.W_OK):
+            wrong = "is read-only: give a file elsewhere"
+        else:
+            probe = _beside(above / path.name, "tmp")
+            probe.touch()
+            probe.unlink()
+    except (OSError, ValueError) as error:  # such as a null byte in its name
+        wrong = f"cannot be written ({error}): give a file elsewhere"
     if wrong:
-        raise ValueError(f"{name} {path} {wrong}")
+        raise ValueError(f"{said} {wrong}")
 
 
 def write_whole(path: str | Path, content: str | bytes) -> Path:

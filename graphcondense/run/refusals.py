@@ -25,6 +25,7 @@ from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
 from graphcondense.run.job import Job
 from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
+from graphcondense.saved.forms import given_contents
 
 
 def no_method(method: object) -> str:
@@ -194,7 +195,8 @@ def record_to_update(small: object) -> Record:
     """The record of a condensed set that is to be updated.
 
     Raises:
-        ValueError: it has none, or one that does not say what there was before.
+        ValueError: it has none, or one that does not say what there was before; the set was changed
+            since, so that its parts do not match.
     """
     record = getattr(small, "condensed", None)
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
@@ -209,6 +211,16 @@ def record_to_update(small: object) -> Record:
             )
     if not isinstance(record["budget"].get("asked"), Mapping):
         raise ValueError("the record of the condensed graph does not say the budget: condense anew")
+    try:
+        contents = given_contents(small, "update")
+        contents.check(record, "update")
+        wide, told = int(contents.tensors["x"].shape[1]), record["data"].get("features")
+        if told != wide:
+            raise ValueError(f"update: x has {wide} features, its record says {told}")
+    except ValueError as error:
+        raise ValueError(
+            f"{error}: the condensed graph is no longer what condense returned; condense anew"
+        ) from error
     return {**record}
 
 
@@ -309,7 +321,7 @@ def refuse_idle(
     if run.memory is not None:
         text = "label propagation holds the whole graph, and memory= is given"
         why |= {"pseudo_labels": text, "cache": "memory= propagates by blocks and keeps none of it"}
-    if not kind_named(problem.kind).settings:
+    if run.setting != problem.setting:  # what is true of the data anyhow may be said
         why["setting"] = f"{problem.kind} data have one setting, {problem.setting!r}"
     asked = {k: v for k, v in given.items() if v is not None and v is not False}
     if not run.validations:

@@ -184,7 +184,7 @@ def load(
             nor false.
         TypeError: a path that is none.
     """
-    checked("check", check, bool)
+    check = bool(checked("check", check, bool))
     asked, path = path, _file(path)
     if not path.is_file():
         of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"

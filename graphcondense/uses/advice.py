@@ -19,6 +19,7 @@ from graphcondense.data.task import NodeTask, classified
 from graphcondense.evaluate.ledger import crossing
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.measured.costs import EPOCHS, HIDDEN, PREDICTION, Shape, costs
+from graphcondense.ops.fields import plain
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.uses.probe import probed
@@ -202,8 +203,7 @@ def advise(
     'quotient'
     """
     sizes = {"nodes": nodes, "edges": edges, "features": features, "classes": classes}
-    for name, value in (("trainings", trainings), ("epochs", epochs)):
-        _whole(name, value)
+    trainings, epochs = _whole("trainings", trainings), _whole("epochs", epochs)
     predicted = epochs if validations is None else _whole("validations", validations, 0)
     if data is not None:
         given = {**sizes, "filled": filled, "labelled": labelled}
@@ -279,6 +279,7 @@ def _shape_of_sizes(
 
 
 def _whole(name: str, value: object, least: int = 1) -> int:
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
     return value

@@ -129,7 +129,7 @@ def measure_backdoor(
             ``condense`` raises.
         TypeError: for an option that does not exist.
     """
-    check_each(
+    share, features, target, progress = check_each(
         share=(share, Share),
         features=(features, Count),
         target=(target, Natural),

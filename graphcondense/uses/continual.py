@@ -98,7 +98,7 @@ def learn_continually(
         TypeError: for an option that does not exist.
     """
     check_maker(condense)
-    check_each(
+    steps, classes_per_step, order, draws, seed, progress = check_each(
         steps=(steps, Count | None),
         classes_per_step=(classes_per_step, Count | None),
         order=(order, tuple[Natural, ...] | None),

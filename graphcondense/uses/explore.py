@@ -28,7 +28,7 @@ from graphcondense.data.task import classified
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.trainings import Device
 from graphcondense.nn.batched import Stacked, resolve
-from graphcondense.ops.fields import Several, ShortSeed, check_each
+from graphcondense.ops.fields import Seed, Several, check_each
 from graphcondense.ops.fleet import Fleet, need_ray
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Record
@@ -258,7 +258,7 @@ def prepared(
         progress: show progress bars.
     """
     need_optuna()
-    check_each(trials=(trials, Several), seed=(seed, ShortSeed), progress=(progress, bool))
+    check_each(trials=(trials, Several), seed=(seed, Seed), progress=(progress, bool))
     if sampler not in samplers:
         raise ValueError(f"unknown sampler {sampler!r}; known are {', '.join(samplers)}")
     if wrong := [name for name in baselines if name not in BASELINES]:

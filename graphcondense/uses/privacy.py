@@ -19,7 +19,7 @@ from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
-from graphcondense.ops.fields import Natural, Several, ShortSeed, check_each
+from graphcondense.ops.fields import Natural, Seed, Several, check_each
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
@@ -161,10 +161,10 @@ def membership_inference(
         results.check_label(name, ("control",))
     if attack not in ATTACKS:
         raise ValueError(f"unknown attack {attack!r}; known are {', '.join(ATTACKS)}")
-    check_each(
+    folds, random_draws, seed, progress = check_each(
         folds=(folds, Several),
         random_draws=(random_draws, Natural),
-        seed=(seed, ShortSeed),
+        seed=(seed, Seed),
         progress=(progress, bool),
     )
     evaluator = NodeEvaluator(
@@ -264,6 +264,7 @@ def attack_auc(
     from sklearn.preprocessing import StandardScaler
 
     features = attack_features(logits, y)
+    seed %= 2**32  # what scikit-learn takes
     attacker = (
         RandomForestClassifier(200, random_state=seed)
         if attack == "forest"

@@ -175,7 +175,7 @@ def compare_properties(
     Raises:
         ValueError: no graph, one named like a baseline, or features or classes that do not match.
     """
-    check_each(
+    random_draws, dense_nodes, steps, clustering_nodes, seed = check_each(
         random_draws=(random_draws, Natural),
         dense_nodes=(dense_nodes, Natural),
         steps=(steps, Several),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch_geometric.data.data import BaseData
 
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
@@ -121,8 +122,9 @@ def check_label(name: str, baselines: Sequence[str] = BASELINES) -> None:
 
 
 def check_maker(make: object, name: str = "condense") -> None:
-    """Raise a TypeError for what is no function that makes condensed graphs."""
-    if not callable(make):
+    """Raise a TypeError for what is no function that makes condensed graphs; PyG's data can be
+    called, but make none."""
+    if not callable(make) or isinstance(make, BaseData):
         raise TypeError(
             f"{name}={brief(make)}: give a function from a task and a seed to a condensed graph, "
             "such as lambda task, seed: graphcondense.condense(task, nodes=70, seed=seed)"

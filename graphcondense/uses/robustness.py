@@ -171,7 +171,7 @@ def measure_robustness(
         TypeError: for an option that does not exist.
     """
     results.check_maker(condense)
-    check_each(rates=(rates, tuple[NonNegative, ...]), progress=(progress, bool))
+    rates, progress = check_each(rates=(rates, tuple[NonNegative, ...]), progress=(progress, bool))
     if not poisons or any(name not in POISONS for name in poisons):
         raise ValueError(f"poisons={tuple(poisons)} must be some of {', '.join(POISONS)}")
     if not rates:

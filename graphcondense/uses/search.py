@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from graphcondense.evaluate.cost import graph_hash
-from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.floors import draws_of, random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, dash, percent
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
-from graphcondense.ops.fields import Count, check_each
+from graphcondense.ops.fields import check_each
 from graphcondense.ops.types import Record
 from graphcondense.uses import explore
 from graphcondense.uses.architectures import Architecture, Space
@@ -197,7 +197,7 @@ def search_architectures(
     seeds: Seeds = 3,
     sampler: Literal["random", "tpe", "grid"] = "random",
     baselines: Sequence[str] = BASELINES,
-    random_draws: int = 3,
+    random_draws: int | None = None,
     seed: int = 0,
     storage: str | Path | None = None,
     workers: Literal["ray"] | None = None,
@@ -225,7 +225,7 @@ def search_architectures(
             space.
         baselines: of ``"random"`` and ``"whole"``; without ``"whole"`` only what was chosen is
             trained on the whole graph, and nothing is correlated.
-        random_draws: how many random subgraphs.
+        random_draws: how many random subgraphs, by default 3; 0 leaves them out.
         seed: of the sampler and the random subgraphs.
         storage: an Optuna URL or a journal file, from which an interrupted search goes on; searches
             with other settings may share it.
@@ -244,7 +244,7 @@ def search_architectures(
         TypeError: for an option that does not exist.
     """
     crew = explore.workers_of(workers, ray_address, sampler, device)
-    check_each(space=(space, Space | None), random_draws=(random_draws, Count))
+    (space,) = check_each(space=(space, Space | None))
     space = space or Space()
     evaluator, graphs = explore.prepared(
         *(small, data, space, options),
@@ -256,6 +256,7 @@ def search_architectures(
         device=device,
         progress=progress,
     )
+    draws = draws_of(random_draws, "random" in baselines, "name 'random' in baselines=")
     every = space.every()
     if trials > len(every) or (sampler == "grid" and trials < len(every)):
         raise ValueError(
@@ -264,9 +265,8 @@ def search_architectures(
         )
     real, seeds = evaluator.real, seeds_of(seeds)
     sets = {"condensed": graphs}
-    if "random" in baselines:
-        draws = range(seed, seed + random_draws)
-        sets["random"] = [random_subgraph(real, graphs[0], draw) for draw in draws]
+    if draws:
+        sets["random"] = [random_subgraph(real, graphs[0], seed + i) for i in range(draws)]
 
     measure = _Measure(evaluator, sets, seeds, whole="whole" in baselines)
     identity = {
@@ -277,7 +277,7 @@ def search_architectures(
         "seeds": seeds,
         "sampler": sampler,
         "baselines": sorted(baselines),
-        "random_draws": random_draws,
+        "random_draws": draws,
         "seed": seed,
         "device": device,
     }

@@ -214,7 +214,7 @@ def measure_serving(
         TypeError: for an option that does not exist.
     """
     named, kind = results.named_graphs(small), model_of(model)
-    check_each(
+    batch, repeats, ks, hops, seed, progress = check_each(
         batch=(batch, Count),
         repeats=(repeats, Count),
         ks=(ks, Distinct),

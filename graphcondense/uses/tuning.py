@@ -275,7 +275,7 @@ def search_training(
         TypeError: for an option that does not exist.
     """
     crew = explore.workers_of(workers, ray_address, sampler, device)
-    check_each(ranges=(ranges, Ranges | None), model=(model, str))
+    ranges, model = check_each(ranges=(ranges, Ranges | None), model=(model, str))
     ranges = ranges or Ranges()
     evaluator, graphs = explore.prepared(
         *(small, data, ranges, options),

@@ -182,3 +182,24 @@ def test_a_file_of_another_ending_is_no_unknown_name(tmp_path: Path) -> None:
     path.write_text("user,item\n")
     with pytest.raises(ValueError, match=r"ratings.txt is there, but .* ends in .*\.csv"):
         gd.load(path)
+
+
+@pytest.mark.parametrize("seed", [np.int64(3), np.array(3), torch.tensor(3)])
+def test_a_seed_of_numpy_or_torch_is_a_seed(seed: Any) -> None:
+    """It was checked, and then handed on as it came."""
+    frame = pd.DataFrame({"a": np.arange(90.0), "goal": ["x", "y", "z"] * 30})
+    edges = pd.DataFrame({"source": range(89), "target": range(1, 90)})
+    users = sp.csr_matrix(np.ones((4, 10)))
+    for opened in (
+        lambda seed: gd.load("digits", seed=seed),
+        lambda seed: gd.as_graph_task(toy_graphs(), seed=seed),
+        lambda seed: gd.as_interactions(users, seed=seed),
+        lambda seed: gd.split_links(toy_graph(), seed=seed),
+        lambda seed: gd.as_task(nodes=frame, edges=edges, target="goal", seed=seed),
+        lambda seed: gd.simulate("arxiv-like", scale=0.001, seed=seed),
+    ):
+        one, other = opened(seed), opened(3)
+        for name in ("train", "train_mask"):
+            given = getattr(one, name, None)
+            if isinstance(given, torch.Tensor):
+                assert torch.equal(given, getattr(other, name))

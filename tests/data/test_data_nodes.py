@@ -173,6 +173,8 @@ def test_planetoid_splits(data_root):
     for split in (None, "public", "full"):
         with pytest.raises(ValueError, match=r"seed=1 cannot act.* cora has one .*'seeded' draws"):
             gd.load("cora", data_root, split=split, seed=1)
+    with pytest.raises(ValueError, match=r"seed=1 is for .*leave it out .*condense\(seed=\)"):
+        gd.load("digits", kind="image", seed=1)
     random = gd.load("cora", data_root, split="random", seed=1)
     assert sizes(random) == (140, 500, 1000)
     assert not torch.equal(random.train_mask, public.train_mask)

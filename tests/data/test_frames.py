@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import json
+import uuid
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -284,13 +287,101 @@ def test_constant_targets_are_refused() -> None:
     [
         (pd.date_range("2024-01-01", periods=90), "type Timestamp, such as '2024-01-01"),
         ([[1, 2]] * 90, r"type list.*\.astype\(str\)"),
-        ([Decimal(i) / 7 for i in range(90)], r"type Decimal.*\.astype\(float\)"),
-        (np.arange(90) + 1j, "type complex"),
-        ([f"name {i}" for i in range(90)], "another value in each of its 90 rows, such as 'name"),
+        (np.arange(90) + 1j, r"type complex.*numpy.real\(nodes\['goal'\]\)"),
+        (
+            [*(f"name {i}" for i in range(80)), *[None] * 10],
+            "another value in each of the 80 rows that have one, such as 'name.*'classes' if",
+        ),
     ],
 )
 def test_what_is_neither_classes_nor_numbers_is_no_target(values: Any, words: str) -> None:
     refused(words, table().assign(goal=values), target="goal")
+
+
+class Colour(enum.Enum):
+    BLUE, GREEN, RED = 3, 2, 1
+
+
+HOLED = [None, *range(1, 90)]
+TIMES = pd.date_range("2024-01-01", periods=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "label_kind"),
+    [
+        (list(Colour) * 30, None),
+        ([b"a", b"b", b"c"] * 30, None),
+        ([uuid.UUID(int=i) for i in range(3)] * 30, None),
+        ([(1, 2), (1, 3), (2, 1)] * 30, None),
+        (pd.PeriodIndex(["2020", "2021", "2022"] * 30, freq="Y"), None),
+        ([Decimal(i) for i in range(3)] * 30, None),
+        ([*TIMES] * 30, "classes"),
+        ([time.date() for time in TIMES] * 30, "classes"),
+        ([*(TIMES - TIMES[0])] * 30, "classes"),
+        (np.arange(90) % 3 * 1j, "classes"),
+    ],
+)
+def test_whatever_repeats_are_classes(values: Any, label_kind: Any) -> None:
+    task = read(table().assign(goal=values), target="goal", label_kind=label_kind)
+    assert (task.label_kind, task.y.tolist()) == ("classes", [0, 1, 2] * 30)
+
+
+@pytest.mark.parametrize("rare", [Decimal, Fraction])
+@pytest.mark.parametrize("label_kind", [None, "regression"])
+def test_numbers_of_any_type_are_targets(rare: Any, label_kind: Any) -> None:
+    values = [None if i is None else rare(i) / 8 for i in HOLED]
+    task = read(table().assign(goal=values), target="goal", label_kind=label_kind)
+    assert task.label_kind == "regression"
+    assert task.y[1:, 0].tolist() == [i / 8 for i in range(1, 90)]
+    assert bool(task.y[0].isnan())
+    two = read(table().assign(goal=values), target=["goal", "visits"])
+    assert torch.equal(two.y[1:, :1], task.y[1:])
+    huge = [rare(i) * 10**400 for i in range(90)]
+    refused("inf at node 'user1', beyond", table().assign(goal=huge), target="goal", **REGRESSION)
+
+
+REGRESSION: dict[str, Any] = {"label_kind": "regression"}
+
+
+def test_classes_that_are_said_to_be_may_have_a_row_each() -> None:
+    """Whether each has a training node is then asked as of all classes."""
+    names = [f"name {i}" for i in range(90)]
+    parts = ["train"] * 90
+    frame = table().assign(goal=names, s=parts)
+    task = read(frame, target="goal", label_kind="classes", split="s")
+    assert task.num_classes == 90
+    frame["goal"] = pd.Categorical(names)
+    assert read(frame, target="goal", split="s").num_classes == 90
+    half = frame.assign(s=["train", "val"] * 45)
+    refused("has no training node", half, target="goal", split="s")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2024-03-01", periods=90, freq="40D"),
+        [time.date() for time in pd.date_range("2024-03-01", periods=90, freq="40D")],
+        pd.to_timedelta(np.arange(90), unit="h"),
+        np.arange(90) + 1j,
+    ],
+)
+def test_what_is_advised_of_a_target_makes_numbers(values: Any) -> None:
+    """What the message names gives a target, and numbers alone can be one of several."""
+    nodes = table().assign(goal=values)
+    for more in ({}, REGRESSION):
+        with pytest.raises(ValueError, match="make numbers of them, as by") as told:
+            read(nodes, target="goal", **more)
+    advice = str(told.value).split("as by ")[1].split(", or, if")[0]
+    numbers = eval(advice, {"pandas": pd, "numpy": np, "nodes": nodes})
+    task = read(nodes.assign(goal=numbers), target="goal", **REGRESSION)
+    assert len(task.y.unique()) > 5
+    refused("make numbers of them.*name this target alone", nodes, target=["goal", "visits"])
+
+
+@pytest.mark.parametrize("given", [None, "cora", 3, pd.DataFrame({"a": [1]})])
+def test_columns_are_told_by_a_record(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"Columns.of\(.*give the record of a condensed set"):
+        Columns.of(given)
 
 
 def test_intervals_of_a_cut_are_classes() -> None:
@@ -340,6 +431,8 @@ def test_shares_are_drawn_class_by_class_by_a_seed() -> None:
     assert not torch.equal(task.train, other.train)
     part = read(table(), split=(0.2, 0.1, 0.1))
     assert [len(part.train), len(part.val), len(part.test)] == [18, 9, 9]
+    same = read(table(), split=np.array([0.2, 0.1, 0.1]))
+    assert torch.equal(same.train, part.train)
 
 
 def test_options_that_cannot_act() -> None:

@@ -110,8 +110,12 @@ def test_parts_without_validation_hold_a_tenth_out() -> None:
     assert task.graphs.y[task.val].bincount().tolist() == [2, 2]
     assert torch.equal(task.val, again.val)
     assert not torch.equal(task.val, other.val)
-    none = as_graph_task({**data, "val": []})  # a part that is said to be empty is
-    assert (len(none.train), len(none.val)) == (30, 0)
+    for empty in ({"val": []}, {"valid": ()}, {"validation": None}):
+        assert torch.equal(as_graph_task({**data, **empty}).val, task.val)
+    with pytest.raises(ValueError, match="no training graphs"):
+        as_graph_task({**data, "train": []})
+    splits = {"train": range(30), "val": [], "test": range(30, 40)}
+    assert not len(as_graph_task(graphs, splits).val)  # of a split that is given, none is none
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,10 @@ def test_parts_without_validation_hold_a_tenth_out() -> None:
 )
 def test_a_seed_that_draws_nothing_is_refused(data: Any, options: Any) -> None:
     as_graph_task(data, **options)
-    with pytest.raises(ValueError, match=r"seed=3 cannot act|a seed draws nothing"):
+    told = (
+        r"seed=3 cannot act.*their own: condense\(seed=\), evaluate\(seeds=\)|a seed draws nothing"
+    )
+    with pytest.raises(ValueError, match=told):
         as_graph_task(data, seed=3, **options)
 
 

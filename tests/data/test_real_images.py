@@ -472,7 +472,7 @@ def test_small_images_that_are_preprocessed_are_of_one_scale() -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ({"random_draws": 0}, "random_draws=0 must be at least 1"),
+        ({"random_draws": -1}, "random_draws=-1 must be at least 0"),
         ({"plain_epochs": -1}, "plain_epochs=-1 must be at least 0"),
         ({"equal_bytes": "no"}, "equal_bytes='no' must be True or False"),
         ({"condensation_seconds": "a"}, "condensation_seconds='a' is not a finite number"),

@@ -269,3 +269,41 @@ def test_a_kind_that_leaves_a_part_out_is_told_which(monkeypatch: pytest.MonkeyP
         rest |= {one: lambda *args: None for one in Evaluator.__abstractmethods__ - {name}}
         with pytest.raises(TypeError, match=f"abstract.*{name}"):
             type("Half", (Evaluator,), rest)()
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        ({"random_draws": 0}, ["condensed", "whole"]),
+        ({"random_draws": 0, "baselines": None}, ["condensed"]),
+        ({"random_draws": 0, "equal_bytes": True}, ["condensed", "whole", "herding, same bytes"]),
+        ({"random_draws": 1, "baselines": "random"}, ["condensed", "random"]),
+        ({"progress": 0, "baselines": None}, ["condensed"]),
+    ],
+)
+def test_no_random_sets_are_no_baseline(options: dict[str, object], labels: list[str]) -> None:
+    usual = {"seeds": 1, "plain_epochs": 0, "progress": False, "epochs": 2}
+    report = graphcondense.evaluate(small(), real(), models="SGC", **{**usual, **options})
+    assert report.labels == labels
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"random_draws": 2, "baselines": "whole"}, r"random_draws=2 cannot act.*name 'random' in"),
+        ({"random_draws": 2, "baselines": None}, "random_draws=2 cannot act"),
+        ({"random_draws": -1}, "random_draws=-1 must be at least 0"),
+        ({"baselines": "mean"}, "'mean' cannot act: it is the mean of targets that are numbers"),
+        ({"baselines": ("whole", "mean")}, "'mean' cannot act"),
+    ],
+)
+def test_a_baseline_that_cannot_act_is_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        graphcondense.evaluate(small(), real(), models="SGC", **options)
+
+
+def test_equal_bytes_need_a_draw_where_nothing_else_fills_them() -> None:
+    task = as_images(toy_images(), toy_images(seed=1, n=30))
+    one = (task.images[task.train[:4]], task.labels[task.train[:4]])
+    with pytest.raises(ValueError, match="random_draws=0 leaves nothing of equal_bytes=True"):
+        graphcondense.evaluate(one, task, equal_bytes=True, random_draws=0, baselines=None)

@@ -17,7 +17,9 @@ from torch_geometric.nn import GCN
 import graphcondense
 from graphcondense import evaluate as package
 from graphcondense.data.kind import kind_of_data
+from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.hetero_reading import read_hetero
+from graphcondense.evaluate.store import Store
 from graphcondense.nn.wrapped import wrap
 from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images
 
@@ -63,6 +65,17 @@ def test_a_partial_may_have_a_name_of_its_own() -> None:
     named: Any = partial(GCN, num_layers=3)
     named.__name__ = "GCN, deep"
     assert wrap(named).__name__ == "GCN, deep"
+
+
+def test_partials_of_one_class_are_told_how_to_get_a_name() -> None:
+    models: list[Any] = [partial(GCN, act="relu"), partial(GCN, act="tanh")]
+    options: dict[str, Any] = {"models": models, "epochs": 2, **QUICK}
+    with pytest.raises(ValueError, match="partial takes, too") as told:
+        graphcondense.evaluate(few(), toy_graph(), **options)
+    name = str(told.value).split("model.__name__ = '")[1].split("'")[0]
+    models[1].__name__ = name
+    report = graphcondense.evaluate(few(), toy_graph(), **options)
+    assert [row.model for row in report.rows] == ["GCN", name]
 
 
 def test_what_has_no_signature_is_told() -> None:
@@ -187,3 +200,34 @@ def test_a_file_of_something_else_is_never_removed(held: bytes | None, tmp_path:
     with pytest.raises(ValueError, match=r"store=.*results.json.*name a file that does not exist"):
         graphcondense.evaluate(few(), toy_graph(), models="MLP", epochs=2, store=path, **QUICK)
     assert path.is_dir() if held is None else path.read_bytes() == held
+
+
+def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> None:
+    """However short it was cut, all that came before and comes after it is kept."""
+    path, found = tmp_path / "store", FitResult.once("m", 0.5, 0.25, "")
+
+    def kept(key: str) -> bool:
+        """Whether the result called so was in the file; it is afterwards."""
+        computed: list[str] = []
+        Store(path, {"a": 1}).get(key, lambda: computed.append(key) or found)
+        return not computed
+
+    assert [kept("before"), kept("before")] == [False, True]
+    whole = path.read_bytes()
+    assert not kept("cut")
+    line = path.read_bytes()[len(whole) :]
+    for end in range(len(line)):
+        path.write_bytes(whole + line[:end])
+        names = ("before", "cut", "after")
+        assert [kept(name) for name in (*names, *names)] == [True, False, False, True, True, True]
+    Store(path, {}).done()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/dev/null", "is a device"), ("a\0b", "cannot be written"), ("x" * 300, "long")],
+)
+def test_a_store_that_is_no_file_is_refused(path: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Store(path, {})

@@ -19,6 +19,7 @@ from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.run import build
 from tests.cases import tensors
 from tests.targets import ABLE, KINDS, VARIANTS, made, targets_graph
+from tests.toys import toy_graph
 
 
 def bits(small: Any) -> list[tuple[Any, ...]]:
@@ -106,6 +107,15 @@ def test_what_goes_with_classes_alone_is_refused() -> None:
         made(data, "quotient", sharpness=2.0)
     hard = made(targets_graph("tasks"), "quotient", labels="hard")
     assert {*hard.y.unique().tolist()} <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "classes"])
+def test_a_record_tells_of_a_teacher_what_it_chose_alone(kind: str) -> None:
+    """That of classes alone has hidden units, and hops of their own, to choose from."""
+    data = toy_graph() if kind == "classes" else targets_graph(kind)
+    told = graphcondense.condense(data, nodes=10, progress=False).condensed["remarks"]["teacher"]
+    chooses = kind == "classes"
+    assert [name in told for name in ("ridge=", "hidden=", "hops=")] == [True, chooses, chooses]
 
 
 @pytest.mark.parametrize("name", ["quotient", "gecc"])

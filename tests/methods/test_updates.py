@@ -102,13 +102,32 @@ def test_what_shows_that_a_graph_has_not_grown(whole: NodeTask, early: NodeTask,
             graphcondense.update(other, named, progress=False)
     if name == "gecc":
         return
-    for wrong, text in ((None, "has no assignment"), (small.assignment + 9, "assignment says")):
+    for wrong, text in ((None, "has no assignment"), (small.assignment + 9, "assignment names")):
         other = copy.copy(small)
         del other.assignment
         if wrong is not None:
             other.assignment = wrong
         with pytest.raises(ValueError, match=rf"{text}.* condense anew"):
             graphcondense.update(other, named, progress=False)
+
+
+@pytest.mark.parametrize("name", ["gecc", "quotient", "heavy-edge"])
+@pytest.mark.parametrize("cut", ["x", "y", "train_mask", "width", "no y", "no x"])
+def test_a_set_that_was_cut_is_refused(
+    whole: NodeTask, early: NodeTask, name: str, cut: str
+) -> None:
+    """Before any work, and by what does not match, which is then known to have been changed."""
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    other = copy.copy(small)
+    if cut == "width":
+        other.x = small.x[:, :2]
+    elif cut.startswith("no "):
+        other[cut[3:]] = None
+    else:
+        other[cut] = small[cut][:5]
+    other.condensed = small.condensed
+    with pytest.raises(ValueError, match=r"^update: .*is no longer what condense returned"):
+        graphcondense.update(other, whole, progress=False)
 
 
 def test_a_table_of_other_columns_has_not_grown() -> None:

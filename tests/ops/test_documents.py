@@ -17,6 +17,7 @@ from graphcondense.ops.files import (
     as_whole,
     cache_root,
     check_archive,
+    refuse_target,
     writable,
     write_all,
     write_whole,
@@ -200,6 +201,24 @@ def test_files_are_whole_or_as_they_were(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache_root() == tmp_path
     monkeypatch.delenv("GRAPHCONDENSE_CACHE")
     assert cache_root() == Path.home() / ".cache" / "graphcondense"
+
+
+def test_a_target_is_refused_where_its_folder_takes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permissions alone do not tell: a disk may be read-only, and an administrator may write all
+    but what the system keeps for itself."""
+    path = tmp_path / "new" / "out.json"
+    refuse_target(path, "--json out.json")
+    assert not list(tmp_path.iterdir())  # neither the probe nor the folder stays
+
+    def full(self: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "touch", full)
+    for target in (path, tmp_path / "out.json"):
+        with pytest.raises(ValueError, match=r"--json out.json cannot be written \(.*Read-only"):
+            refuse_target(target, "--json out.json")
 
 
 def test_what_cannot_be_removed_stays(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_ranges_say_both_ends(given: Any, value: float, said: str | None) -> Non
         (Momentum, [0.0, 0.9], [-0.1, 1.0]),
         (Even, [2, 4], [0, 1, 3, -2]),
         (Weights, [(0.0, 1.0)], [(0.0, 0.0), ()]),
-        (Distinct, [(1,), (1, 2)], [(), (1, 1), (0, 1)]),
+        (Distinct, [(1,), (2, 1)], [(), (0, 1), {}, 3, "12"]),
         (
             CountByName,
             [{"paper": 1}, {"paper": 600, "author": 2}],
@@ -79,7 +79,7 @@ def test_ranges_say_both_ends(given: Any, value: float, said: str | None) -> Non
         (Literal[1, "a"], [1, "a"], ["1", 2]),
         (float, [0.5], ["0.5", math.nan, math.inf, True, 2**1024]),
         (int | None, [None, 3], ["3", 0.5]),
-        (bool, [True], [1, "True"]),
+        (bool, [True, False], [2, 0.0, "True", None]),
     ],
 )
 def test_what_a_field_may_be(hint: Any, good: list[Any], bad: list[Any]) -> None:
@@ -111,6 +111,11 @@ def test_values_take_the_type_of_the_field() -> None:
     assert checked("it", Path("a"), str) == "a"
     assert checked("it", Path("a"), str | Path) == Path("a")
     assert checked("it", "a", str | Path) == "a"
+    for given in (1, np.int8(1), torch.tensor(True), True):
+        assert checked("it", given, bool) is True
+    for several in ([6, 2, 6, 2], np.array([6, 2, 2]), torch.tensor([6, 6, 2])):
+        assert checked("it", several, Distinct) == (6, 2)
+    assert checked("it", {10, 1, 9}, Distinct) == (1, 9, 10)
     assert plain(np.array(3)) == 3
     kept = np.array([3])
     assert plain(kept) is kept

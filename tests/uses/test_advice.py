@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
@@ -65,6 +66,12 @@ def test_sizes_of_a_graph() -> None:
     assert found.labelled == int(data.train_mask.sum())
     x = data.x.to_dense() if data.x.layout != torch.strided else data.x
     assert found.filled == pytest.approx(float((x != 0).float().mean()))
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    sizes: dict[str, Any] = {**SIZES, "trainings": 3, "epochs": 100, "condensed": 70}
+    told = advise(**{name: np.int64(n) for name, n in sizes.items()}, memory="4GB")
+    assert told.to_json() == advise(**sizes, memory="4GB").to_json()
 
 
 def test_many_trainings_pay_and_one_does_not() -> None:

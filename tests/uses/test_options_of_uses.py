@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphcondense
 from graphcondense import uses
 from graphcondense.data.task import NodeTask
-from tests.toys import toy_graph
+from tests.toys import toy_graph, toy_hetero
 
 
 def condensed(task: Any = None, seed: int = 0) -> Any:
@@ -40,7 +41,7 @@ def called(name: str, **options: Any) -> Any:
     [
         (name, option)
         for name, given in {
-            "membership_inference": [{"folds": 2.5}, {"random_draws": 1.5}, {"seed": 2**32}],
+            "membership_inference": [{"folds": 2.5}, {"random_draws": 1.5}],
             "compare_properties": [{"steps": "9"}, {"dense_nodes": 1.5}, {"clustering_nodes": 1.5}],
             "search_architectures": [{"trials": "9"}, {"random_draws": 1.5}, {"space": "small"}],
             "search_training": [{"trials": 2.5}, {"ranges": (1, 2)}, {"model": None}],
@@ -60,14 +61,35 @@ def test_what_is_no_such_number_is_named(name: str, options: dict[str, Any]) -> 
         called(name, **options)
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("membership_inference", {"seed": 2**33, "folds": 2, "random_draws": 0}),
+        ("measure_serving", {"ks": {2, 1}, "repeats": 1}),
+        ("measure_serving", {"ks": np.array([1, 1]), "repeats": np.int64(1)}),
+        ("measure_robustness", {"rates": np.linspace(0, 0.2, 2), "poisons": ("edges",)}),
+    ],
+)
+def test_plain_values_are_made_of_others(name: str, options: dict[str, Any]) -> None:
+    """Arrays, sets, repeats, seeds of any size, and 0 for a switch that is off."""
+    found = called(name, seeds=1, epochs=2, hidden=4, progress=0, **options)
+    assert "tensor" not in found.to_json()
+
+
+@pytest.mark.parametrize("name", ["search_architectures", "search_training"])
+def test_seeds_of_a_search_are_as_large_as_others(name: str) -> None:
+    pytest.importorskip("optuna")
+    called(name, seed=2**33, trials=2, seeds=1, progress=0, baselines=())
+
+
 @pytest.mark.parametrize("name", ["learn_continually", "measure_robustness"])
-@pytest.mark.parametrize("given", [None, "gcond"])
+@pytest.mark.parametrize("given", [None, "gcond", toy_graph(), toy_hetero()])
 def test_what_is_no_function_is_told(name: str, given: object) -> None:
     with pytest.raises(TypeError, match=r"condense=.*give a function from a task and a seed"):
         called(name, condense=given)
 
 
-@pytest.mark.parametrize("given", [{}, condensed, {"a": 3}])
+@pytest.mark.parametrize("given", [{}, condensed, {"a": 3}, {"a": toy_graph()}])
 def test_condensers_of_a_backdoor_have_names(given: object) -> None:
     with pytest.raises((TypeError, ValueError), match=r"condense(\['a'\])?=.*function"):
         called("measure_backdoor", condense=given)

@@ -375,7 +375,9 @@ def test_search_goes_on_from_its_storage(
 
 
 def test_without_the_whole_graph_only_the_chosen_is_trained_on_it() -> None:
-    found = search_architectures(small(), toy_graph(), baselines=[], **SEARCH)
+    found = search_architectures(
+        small(), toy_graph(), **{**SEARCH, "baselines": [], "random_draws": 0}
+    )
     assert [r.label for r in found.rankings] == ["condensed"]
     ranking = found.rankings[0]
     assert (ranking.spearman, ranking.regret) == (None, None)
@@ -397,7 +399,9 @@ def test_printed_saved_and_drawn(
         assert r"\toprule" in result.to_latex()
         result.plot(tmp_path / "a.png")
         assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
-    alone = search_architectures(small(), toy_graph(), baselines=[], **SEARCH)
+    alone = search_architectures(
+        small(), toy_graph(), **{**SEARCH, "baselines": [], "random_draws": 0}
+    )
     alone.plot(tmp_path / "b.png")
 
 
@@ -410,7 +414,7 @@ def test_printed_saved_and_drawn(
         ({"sampler": "cma"}, "unknown sampler 'cma'"),
         ({"baselines": ["herding"]}, "unknown baseline 'herding'"),
         ({"hidden": 16}, "hidden=16: it is searched"),
-        ({"random_draws": 0}, "random_draws"),
+        ({"random_draws": -1}, "random_draws"),
         ({"seeds": []}, "seeds is empty"),
     ],
 )

@@ -29,6 +29,12 @@ def end_with_parent(pipe: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _floors(data: object) -> tuple[str, ...]:
+    """What stands beside all cells: the whole data, and of targets that are numbers their mean."""
+    numbers = getattr(data, "label_kind", None) == "regression"
+    return (WHOLE, "mean") if numbers else (WHOLE,)
+
+
 def run_cell(args: Namespace) -> Record:
     """Condense with every seed, then evaluate all results; this process is the cell's own."""
     import graphcondense
@@ -63,7 +69,7 @@ def run_cell(args: Namespace) -> Record:
         data,
         models=args.models or judge_of(data),
         seeds=args.trainings,
-        baselines=(WHOLE, "mean") if name == WHOLE else (),
+        baselines=_floors(data) if name == WHOLE else (),
         plain_epochs=20 if name == WHOLE else 0,
         device=args.device,
         progress=False,
