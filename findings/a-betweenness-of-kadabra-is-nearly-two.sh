@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# networkit 11.3, networkx 3.6.1: KadabraBetweenness, which guarantees an error of err, gives twice the betweenness of an
-# undirected graph, up to 1.97 for a share of paths.
+# networkit 11.3, networkx 3.6.1: KadabraBetweenness, which guarantees an error of err, gives twice the betweenness of
+# an undirected graph, up to 1.97 for a share of paths.
 #
 # Expected, from the documentation ("approximates the betweenness centrality of all vertices of the graph so that the
 # scores are within an additive error err with probability at least ..."): the normalised betweenness, a share of
 # shortest paths, within 0.01 if err is 0.01, as ApproxBetweenness of the same package gives it.
-# Seen: the share of the drawn paths that go through a node is multiplied by two, if the graph is undirected. The centre
-# of a star, through which every path goes, has 1.97, and the largest node of a growing graph 0.72 for 0.36, over 35
-# times the error that is guaranteed. The order of nodes is right, and the factor is the same for all, so the list of
-# the top nodes hides it. It is seen where numbers are compared: with the exact ones of a small graph or of another
-# tool, with a threshold, or one year's graph by Betweenness and the next, larger one's by Kadabra, which has doubled.
-# Directed graphs are refused. A report on the exact class, which once did so, is closed. Halve the scores.
+# Seen: the share of the drawn paths that go through a node is multiplied by two, if the graph is undirected. The
+# centre of a star, through which every path goes, has 1.97, and the largest node of a growing graph 0.72 for 0.36,
+# over 35 times the error that is guaranteed. The order of nodes is right, and the factor is the same for all, so the
+# list of the top nodes hides it. It is seen where numbers are compared: with the exact ones of a small graph or of
+# another tool, with a threshold, or one year's graph by Betweenness and the next, larger one's by Kadabra, which has
+# doubled. Directed graphs are refused. A report on the exact class, which once did so, is closed. Halve the scores.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# networkit 11.3, networkx 3.6.1: the exact diameter of a weighted graph is cut to an integer, so that distances below 1
-# have a diameter of 0, and the eccentricities of the same graph count links.
+# networkit 11.3, networkx 3.6.1: the exact diameter of a weighted graph is cut to an integer, so that distances below
+# 1 have a diameter of 0, and the eccentricities of the same graph count links.
 #
 # Expected, from the documentation (getDiameter() returns "float: Diameter of the graph"; the eccentricity is "the
-# distance to the farthest node"): the longest shortest path, as a float, which is the largest eccentricity. The weights
-# of the graph are doubles, and APSP, Dijkstra and betweenness keep them.
-# Seen: Diameter with AUTOMATIC or EXACT runs Dijkstra from each node and stores what comes out as an unsigned integer.
-# Correlations, probabilities, costs in parts of the whole are below 1: of a small-world graph with weights up to 0.2 the
-# diameter is 0 for 0.596, of the same graph in kilometres 596 for 596.4, and of 2.98 it is 2. Rounded numbers of a
-# series look like jumps, and two graphs are equal that are not. Eccentricity and EffectiveDiameter see no weights, 7
-# links for a distance of 0.49, so that the farthest node of the whole graph is nearer than the farthest of one. Without
-# weights both are right, and so is weighted=True with whole numbers, with which one tests. No warning. Take the largest
-# of APSP(graph).run().getDistances().
+# distance to the farthest node"): the longest shortest path, as a float, which is the largest eccentricity. The
+# weights of the graph are doubles, and APSP, Dijkstra and betweenness keep them.
+# Seen: Diameter with AUTOMATIC or EXACT runs Dijkstra from each node and stores what comes out as an unsigned
+# integer. Correlations, probabilities, costs in parts of the whole are below 1: of a small-world graph with weights
+# up to 0.2 the diameter is 0 for 0.596, of the same graph in kilometres 596 for 596.4, and of 2.98 it is 2. Rounded
+# numbers of a series look like jumps, and two graphs are equal that are not. Eccentricity and EffectiveDiameter see
+# no weights, 7 links for a distance of 0.49, so that the farthest node of the whole graph is nearer than the farthest
+# of one. Without weights both are right, and so is weighted=True with whole numbers, with which one tests. No
+# warning. Take the largest of APSP(graph).run().getDistances().
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -4,12 +4,13 @@
 #
 # Expected: torch() gives a float NaN, or refuses a column with NULL, as polars' to_torch() gives NaN for integers and
 # floats and refuses booleans. The documentation says "Fetch a result as dict of PyTorch Tensors" and no more.
-# Seen: numpy arrays with a mask are made first, which fetchnumpy() returns, and the tensor is made of what lies under the
-# mask: 0, 0.0 or False. A LEFT JOIN of nodes with the few that have a label, the usual query for semi-supervised
-# learning, says that all others are of class 0: of 1,000 nodes below with 100 labels in five classes, 920 have class 0,
-# and whoever looks at no more than dtype and length finds a full, clean column. An edge to an entity that is in no table
-# ends at node 0, which becomes the hub of the graph; a feature that was not measured is 0.0, not NaN, and isnan() finds
-# nothing. Columns without NULL are right. No warning. Take fetchnumpy() and its masks, or COALESCE(label, -1).
+# Seen: numpy arrays with a mask are made first, which fetchnumpy() returns, and the tensor is made of what lies under
+# the mask: 0, 0.0 or False. A LEFT JOIN of nodes with the few that have a label, the usual query for semi-supervised
+# learning, says that all others are of class 0: of 1,000 nodes below with 100 labels in five classes, 920 have class
+# 0, and whoever looks at no more than dtype and length finds a full, clean column. An edge to an entity that is in no
+# table ends at node 0, which becomes the hub of the graph; a feature that was not measured is 0.0, not NaN, and
+# isnan() finds nothing. Columns without NULL are right. No warning. Take fetchnumpy() and its masks, or
+# COALESCE(label, -1).
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

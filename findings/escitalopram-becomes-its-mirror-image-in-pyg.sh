@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# torch-geometric 2.8.1, rdkit 2026.9.1: a molecule that goes through from_smiles() and to_smiles() comes back as another
-# stereoisomer, by how its SMILES was written: escitalopram and esketamine as their mirror images.
+# torch-geometric 2.8.1, rdkit 2026.9.1: a molecule that goes through from_smiles() and to_smiles() comes back as
+# another stereoisomer, by how its SMILES was written: escitalopram and esketamine as their mirror images.
 #
 # Expected, from the documentation ("Converts a torch_geometric.data.Data instance to a SMILES string"): the molecule
 # that went in. x holds the chirality of each atom, edge_attr the stereo of each bond, and PyG's tests send molecules
 # round.
 # Seen: RDKit's chirality, clockwise or not, is relative to the order of an atom's bonds. from_rdmol() keeps it, sorts
-# the edges, and to_rdmol() adds bonds in the new order, in which the same word can mean the other hand. It happens where
-# a ring closes at the centre. Of twelve molecules in the spelling below four are others, two of them wholly reversed; of
-# 600 random spellings of them 219. Double bonds are set beside the wrong atoms, and cefuroxime has E for Z. The
-# graph, the formula and the number of centres are right, so validity and novelty of generated molecules look well, and
-# no warning is given. The feature is as doubtful for a network: one molecule in two spellings has other chiralities at
-# the same atom. Canonical SMILES do not mend it. Keep data.smiles, and take hands from CIP labels.
+# the edges, and to_rdmol() adds bonds in the new order, in which the same word can mean the other hand. It happens
+# where a ring closes at the centre. Of twelve molecules in the spelling below four are others, two of them wholly
+# reversed; of 600 random spellings of them 219. Double bonds are set beside the wrong atoms, and cefuroxime has E for
+# Z. The graph, the formula and the number of centres are right, so validity and novelty of generated molecules look
+# well, and no warning is given. The feature is as doubtful for a network: one molecule in two spellings has other
+# chiralities at the same atom. Canonical SMILES do not mend it. Keep data.smiles, and take hands from CIP labels.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,13 +5,13 @@
 # Expected, from the documentation ("The rows of input do not need to sum to one (in which case we use the values as
 # weights), but must be non-negative, finite and have a non-zero sum"): entries in proportion to their weights. Counts
 # and degrees up to 2,048 are exact in float16, and each weight below is finite.
-# Seen: each weight is divided by a random number from an exponential distribution, in the type of the weights, and the
-# largest quotients win. Above 65,504 they are infinite, all equal, and the first of them is taken. Of 10,000 nodes with
-# 1,000 links each the first 1,000 are drawn every time; with 100 links each in eight draws of ten. Ten classes of 6,000
-# images each give the first class 13% and the last 8%. Weights that sum to one, float32, bfloat16 and many draws with
-# replacement are right, so a test passes. Nothing is raised, the drawn set has the right size, and rows that are sorted
-# by age, degree or class give a sample of one kind. The report about float16 here is about weights of zero that are
-# drawn in one of some hundred times. Write weights.float().
+# Seen: each weight is divided by a random number from an exponential distribution, in the type of the weights, and
+# the largest quotients win. Above 65,504 they are infinite, all equal, and the first of them is taken. Of 10,000
+# nodes with 1,000 links each the first 1,000 are drawn every time; with 100 links each in eight draws of ten. Ten
+# classes of 6,000 images each give the first class 13% and the last 8%. Weights that sum to one, float32, bfloat16
+# and many draws with replacement are right, so a test passes. Nothing is raised, the drawn set has the right size,
+# and rows that are sorted by age, degree or class give a sample of one kind. The report about float16 here is about
+# weights of zero that are drawn in one of some hundred times. Write weights.float().
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

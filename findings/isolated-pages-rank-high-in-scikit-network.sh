@@ -3,15 +3,16 @@
 # rank of others; of six solvers one is right.
 #
 # Expected, from the documentation ("PageRank of each node, corresponding to its frequency of visit by a random walk",
-# with a fixed probability to restart): a walk that finds no link restarts anywhere, and all solvers give one result, to
-# their tolerance, as networkx does.
-# Seen: the solvers "piteration", which is used unless told otherwise, "lanczos" and "bicgstab" let the walk restart more
-# often at nodes without links, 1 to 0.15, instead of from them. Of a site whose 200 pages link to each other and to one
-# of 100 files, the files, which link to nothing, have 44% of the rank for 21%, and eight of the first ten places for
-# none. The latest papers, the leaves of a web crawl and users who only receive are such nodes. A member whom nobody in
-# the karate club knows has the rank 11 of 35. "push" is off by 0.17 in all on these pages, and does not see weights;
-# "diteration" was off by 0.001 to 0.15, by the call. "RH" agrees with networkx to seven digits from n_iter=100 on. Where
-# every node has a link, the usual example, the first three are right. No warning. Take solver="RH", n_iter=100.
+# with a fixed probability to restart): a walk that finds no link restarts anywhere, and all solvers give one result,
+# to their tolerance, as networkx does.
+# Seen: the solvers "piteration", which is used unless told otherwise, "lanczos" and "bicgstab" let the walk restart
+# more often at nodes without links, 1 to 0.15, instead of from them. Of a site whose 200 pages link to each other and
+# to one of 100 files, the files, which link to nothing, have 44% of the rank for 21%, and eight of the first ten
+# places for none. The latest papers, the leaves of a web crawl and users who only receive are such nodes. A member
+# whom nobody in the karate club knows has the rank 11 of 35. "push" is off by 0.17 in all on these pages, and does
+# not see weights; "diteration" was off by 0.001 to 0.15, by the call. "RH" agrees with networkx to seven digits from
+# n_iter=100 on. Where every node has a link, the usual example, the first three are right. No warning. Take
+# solver="RH", n_iter=100.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# igraph 1.0.0, networkx 3.6.1, scipy 1.17.1: a self-loop of an undirected graph becomes two, four, eight, each time the
-# graph goes through get_adjacency() and Graph.Adjacency().
+# igraph 1.0.0, networkx 3.6.1, scipy 1.17.1: a self-loop of an undirected graph becomes two, four, eight, each time
+# the graph goes through get_adjacency() and Graph.Adjacency().
 #
 # Expected, from the documentation ("the number of edges will be returned in the matrix for each vertex pair", and of
 # Adjacency(): "a matrix element specifies the number of edges between two vertices"): the graph that went in.
 # Seen: get_adjacency() writes 2 for one loop, Adjacency() reads 2 as two loops. get_adjacency_sparse(), of the same
 # graph, writes 1, and so does get_adjacency(attribute=...), with weights. A graph with a loop at each node, A + I, as
-# graph networks take it, has its loops twice after one passage and 16 times after four, the walk stays where it is more
-# and more, and the normalised matrix is another: of the karate club the entries of neighbours are off by 14% after one
-# passage. networkx, which reads such a matrix as weights, gives each loop a weight of 2. Directed graphs and graphs without
-# loops are right. It has been discussed how the C library should count loops; of this pair there is no report. No
-# warning. Pass on get_adjacency_sparse(), or write Adjacency(matrix, mode="undirected", loops="twice").
+# graph networks take it, has its loops twice after one passage and 16 times after four, the walk stays where it is
+# more and more, and the normalised matrix is another: of the karate club the entries of neighbours are off by 14%
+# after one passage. networkx, which reads such a matrix as weights, gives each loop a weight of 2. Directed graphs
+# and graphs without loops are right. It has been discussed how the C library should count loops; of this pair there
+# is no report. No warning. Pass on get_adjacency_sparse(), or write Adjacency(matrix, mode="undirected",
+# loops="twice").
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -26,7 +27,8 @@ changed = "the behaviour has changed"
 
 
 def passed(graph, **options):
-    return ig.Graph.Adjacency(graph.get_adjacency(), mode="directed" if graph.is_directed() else "undirected", **options)
+    mode = "directed" if graph.is_directed() else "undirected"
+    return ig.Graph.Adjacency(graph.get_adjacency(), mode=mode, **options)
 
 
 def loops(graph):
