@@ -74,8 +74,8 @@ def independent(model: nn.Module, rng: Generator, before: Saved) -> tuple[dict[s
 
 
 def orthogonal(model: nn.Module, rng: Generator, before: Saved) -> tuple[dict[str, Tensor], Saved]:
-    """Draws: each column of a weight ``[out, in]`` has length one and is at right angles to the same
-    column of the networks before it; after ``out`` networks, as many as there can be, a weight
+    """Draws: each column of a weight ``[out, in]`` has length one and is at right angles to the
+    same column of the networks before it; after ``out`` networks, as many as there can be, a weight
     starts anew (HGCond, Gao et al., TKDE 2024). Constants and norms are those of
     :func:`initialise`.
 

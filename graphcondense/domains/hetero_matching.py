@@ -27,8 +27,8 @@ def propagated(
     most ``hops`` relations, float32.
 
     A hop is the mean of a node's own rows, which weigh ``own``, and of those that each relation
-    ``r`` into its type brings: ``h_t' = (own h_t + Σ_r mean_r h_s) / (own + R_t)``. It is linear, so
-    the features of each type are followed apart, and :data:`COLUMNS` of them at once.
+    ``r`` into its type brings: ``h_t' = (own h_t + Σ_r mean_r h_s) / (own + R_t)``. It is linear,
+    so the features of each type are followed apart, and :data:`COLUMNS` of them at once.
 
     Args:
         graph: features and relations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import torch
 from torch import Generator
 
 from graphcondense.core.method import Parts
-from graphcondense.core.pools import Fresh, Turns, built, independent, inner_adam, orthogonal
+from graphcondense.core.pools import Draws, Fresh, Turns, built, independent, inner_adam, orthogonal
 from graphcondense.core.types import Schedule
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource
@@ -21,7 +22,7 @@ from graphcondense.nn.propagate import SGC
 from graphcondense.objectives.gradient import GradientMatching
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
-DRAWS = {"orthogonal": orthogonal, "independent": independent}
+DRAWS: Mapping[str, Draws] = {"orthogonal": orthogonal, "independent": independent}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,44 +30,43 @@ class HGCond(Turns, HeteroMethod):
     """Clusters of nodes of every type, whose features are learnt by matching gradients.
 
     1. *Clusters.* K-means parts the nodes of every type into as many groups as the budget gives,
-       those of the target type within classes. Features start as the means of members. Two groups
-       are joined where members are, which leaves most pairs apart (the paper's hyper-relations).
-    2. *Matching.* ``min_X E_θ0 Σ_t Σ_c r_c D(∇loss(S_c; θ_t), ∇loss(T_c; θ_t))``, as in GCond, over
-       the features ``X`` of all types, where ``θ_{t+1}`` is trained on ``S``. The network is linear:
-       a layer for each type of nodes, ``hops`` means over relations
-       (:func:`~graphcondense.domains.hetero_matching.propagated`) and a layer for classes; so the
-       real side is propagated once.
+       those of the target type within classes. Features start as the means of members, and two
+       groups are joined where members are, which leaves most pairs apart.
+    2. *Matching.* ``min_X E_θ0 Σ_t Σ_c r_c D(∇loss(S_c; θ_t), ∇loss(T_c; θ_t))`` over the features
+       ``X`` of all types, as in GCond (Jin et al., ICLR 2022, eq. 5), where ``θ_{t+1}`` is trained
+       on ``S``. The network is linear: a layer for each type of nodes, ``hops`` means over
+       relations (:func:`~graphcondense.domains.hetero_matching.propagated`) and a layer for
+       classes; so the real side is propagated once, and gradients have a closed form.
     3. *Orthogonal parameter sequences.* Networks do not start independently: a column of a weight
        is at right angles to those of the networks before it, until there is no further direction
        (:func:`~graphcondense.core.pools.orthogonal`).
 
-    The paper's text was not at hand. Its abstract says that clusters take the place of labels at the
-    start, that connections follow from them and are sparse, and that parameters are explored in
-    orthogonal sequences; the rest is what its published code does, from which this differs in:
+    The paper's text was not at hand. By its abstract clusters take the place of labels at the
+    start, connections follow from them and are sparse, and parameters are explored in orthogonal
+    sequences. The rest is what its published code does, but for:
 
-    * Clusters. The code parts hidden states of a network that is trained on the real graph, and
+    * *Clusters.* The code parts hidden states of a network that is trained on the real graph, and
       gives a cluster the commonest label of its training members, so that some have none. Here
-      :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, in closed form, says the classes
-      of unlabelled nodes, and no cluster has nodes of two classes
+      :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, in closed form, says the
+      classes of unlabelled nodes, and no cluster has nodes of two classes
       (:func:`~graphcondense.domains.hetero_quotient.grouped`).
-    * Weights of relations. The code learns them with an MLP of the features at both ends. Here they
-      stay what the clusters give (:func:`~graphcondense.domains.hetero_quotient.quotient_of`): the
-      mean of what mean aggregation takes from one group to the other, as in GCond-X no edge is
-      learnt.
-    * The network. The code has a ReLU behind the layer of each type, sums over relations normalised
-      on both sides, and a node's own states weigh 0.01. Here all is linear, as in SGC, and means.
-    * The loss. The code hands logits without a softmax to the negative log-likelihood, which has no
-      lower bound. Here it is cross-entropy.
-    * The distance. The code compares the gradients of all classes together, and adds one less the
-      cosine over the inputs of a layer. Here classes are compared one by one, and outputs, as GCond
-      does.
+    * *Weights of relations.* The code learns them, by an MLP of the features at both ends. Here
+      they stay the means that clusters give
+      (:func:`~graphcondense.domains.hetero_quotient.quotient_of`), as GCond-X learns no edges.
+    * *The network.* The code has a ReLU behind the layer of each type, and sums over relations that
+      are normalised on both sides, three times, where a node's own states weigh 0.01. Here all is
+      linear, as in SGC, and means, as in the networks that learn from the condensed graph.
+    * *The loss.* The code hands logits without a softmax to the negative log-likelihood, which has
+      no lower bound. Here it is cross-entropy.
+    * *The distance.* The code compares the gradients of all classes together, one cosine for each
+      input of a layer. Here classes are compared one by one, and outputs, as GCond does.
 
     Attributes:
-        inner: training steps on the synthetic graph between two comparisons.
+        inner: training steps on the condensed graph between two comparisons.
         lr_model: Adam's learning rate of that training.
         epochs: networks in all.
-        lr_x: Adam's learning rate of the features of each type, in root mean squares of these at the
-            start.
+        lr_x: Adam's learning rate of the features of each type, in root mean squares of these at
+            the start.
         hidden_channels: width of the network.
         hops: relations that follow each other in what it sees.
         own: weight of a node's own states beside those that a relation brings.
@@ -99,8 +99,8 @@ class HGCond(Turns, HeteroMethod):
 
     def memory_bytes(self, real: HeteroSource) -> int:
         """The start; what training nodes hear, sorted by class as well; a few features of all nodes
-        as they are propagated; and of the condensed graph features, gradients, two moments, the best
-        and the export, what it hears, and a sequence of networks."""
+        as they are propagated; of the condensed graph features, gradients, two moments, the best,
+        the export, and what it hears; a sequence of networks; and gradients of classes."""
         task, sizes = real.task, self.sizes(real)
         widths, n = task.graph.widths, int(sizes.sum())
         counts = self.counts(real, n)

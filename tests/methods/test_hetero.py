@@ -66,11 +66,6 @@ class TestQuotient(HeteroCase):
         assert len(small["paper"].x) == 90  # of 120, fewer of which are labelled
 
 
-class TestHGCond(HeteroCase):
-    name = "hgcond"
-    options: ClassVar[dict[str, Any]] = {"dims": 8, "hidden_channels": 8, "epochs": 3, "outer": 2}
-
-
 def graph() -> HeteroGraph:
     rng = np.random.default_rng(0)
     cites = sp.random(9, 9, density=0.3, rng=rng, format="csr")
