@@ -64,7 +64,8 @@ class HGCond(Turns, HeteroMethod):
     Attributes:
         inner: training steps on the condensed graph between two comparisons.
         lr_model: Adam's learning rate of that training.
-        epochs: networks in all.
+        outer: comparisons in each network; the published code has three, as here.
+        epochs: networks in all; the published code has 128.
         lr_x: Adam's learning rate of the features of each type, in root mean squares of these at
             the start.
         hidden_channels: width of the network.
@@ -84,11 +85,11 @@ class HGCond(Turns, HeteroMethod):
     chooses = True
     assigns = True
 
-    epochs: Natural = 100
+    epochs: Natural = 50
     outer: Count = 3
     inner: Natural = 1
     lr_model: NonNegative = 0.1
-    lr_x: NonNegative = 0.02
+    lr_x: NonNegative = 0.03
     hidden_channels: Count = 64
     hops: Count = 2
     own: Positive = 1.0
