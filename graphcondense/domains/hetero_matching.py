@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import scipy.sparse as sp
@@ -122,15 +122,18 @@ class LearntHetero(Synthetic):
     Args:
         start: its relations, and the features to start from.
         target: the type with labels.
-        y: classes ``[n]``, ascending.
-        num_classes: number of classes.
+        y: classes ``[n]``, ascending; or targets ``[n, T]`` as models learn them.
+        num_classes: number of classes, or of the groups that stand for them.
         hops: see :func:`propagated`.
         own: see :func:`propagated`.
         assignment: by type, the node that stands for each real one ``[N]``.
         remarks: what the record says besides.
+        group: where ``y`` are no classes, the group of each node ``[n]``, ascending.
+        unscaled: brings targets into their own units for the export.
     """
 
     y: Tensor
+    group: Tensor | None
 
     def __init__(
         self,
@@ -142,12 +145,16 @@ class LearntHetero(Synthetic):
         own: float,
         assignment: Mapping[str, Ids],
         remarks: Mapping[str, str],
+        group: Tensor | None = None,
+        unscaled: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.unscaled = unscaled
         self.relations, self.target, self.num_classes = start.relations, target, num_classes
         self.kinds, self.assignment, self.remarks = list(start.x), assignment, remarks
         self.x = nn.ParameterList(torch.from_numpy(_dense(rows)) for rows in start.x.values())
         self.register_buffer("y", y.clone())
+        self.register_buffer("group", None if group is None else group.clone())
         names = {kind: sp.identity(n, np.float32, "csr") for kind, n in start.counts.items()}
         nodes = np.arange(start.counts[target])
         heard: dict[str, list[Array]] = {kind: [] for kind in names}
@@ -164,7 +171,7 @@ class LearntHetero(Synthetic):
 
     def batch(self, c: int | None = None) -> Batch:
         heard = [self.get_buffer(f"heard_{i}") @ x for i, x in enumerate(self.x)]
-        whole = Batch((torch.cat(heard, 1),), self.y)
+        whole = Batch((torch.cat(heard, 1),), self.y, None, self.group)
         return whole if c is None else self._of_class(whole, c)
 
     def batches(self) -> list[Batch]:
@@ -172,7 +179,7 @@ class LearntHetero(Synthetic):
         return [self._of_class(whole, c) for c in range(self.num_classes)]
 
     def _of_class(self, whole: Batch, c: int) -> Batch:
-        rows = (self.y == c).nonzero().flatten()
+        rows = (whole.classes == c).nonzero().flatten()
         return Batch(whole.inputs, self.y[rows], rows)
 
     def export(self) -> object:
@@ -180,4 +187,5 @@ class LearntHetero(Synthetic):
         :class:`~graphcondense.saved.condensed_hetero.CondensedHetero`."""
         x = {k: part.detach().cpu().numpy() for k, part in zip(self.kinds, self.x, strict=True)}
         graph = HeteroGraph(x, self.relations)
-        return HeteroSynthetic(graph, self.target, self.y.cpu(), self.assignment).export()
+        y = (self.y if self.unscaled is None else self.unscaled(self.y)).cpu()
+        return HeteroSynthetic(graph, self.target, y, self.assignment).export()

@@ -9,17 +9,19 @@ from typing import Literal
 import torch
 from torch import Generator
 
-from graphcondense.core.method import Parts
+from graphcondense.core.method import LABEL_KINDS, Parts
 from graphcondense.core.pools import Draws, Fresh, Turns, built, independent, inner_adam, orthogonal
 from graphcondense.core.types import Schedule
 from graphcondense.domains.coarse import seeded
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource
 from graphcondense.domains.hetero_matching import COLUMNS, LearntHetero, SeenByPaths
-from graphcondense.domains.hetero_quotient import grouped, grouped_bytes, quotient_of
+from graphcondense.domains.hetero_quotient import grouped, grouped_bytes, mean_labels, quotient_of
 from graphcondense.domains.hetero_teachers import HeteroTeacher
 from graphcondense.domains.node import scale_of
+from graphcondense.domains.quotients import groups_of
 from graphcondense.nn.propagate import SGC
 from graphcondense.objectives.gradient import GradientMatching
+from graphcondense.ops.criteria import CRITERIA
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
 
 DRAWS: Mapping[str, Draws] = {"orthogonal": orthogonal, "independent": independent}
@@ -58,6 +60,8 @@ class HGCond(Turns, HeteroMethod):
       linear, as in SGC, and means, as in the networks that learn from the condensed graph.
     * *The loss.* The code hands logits without a softmax to the negative log-likelihood, which has
       no lower bound. Here it is cross-entropy.
+    * *Labels that are no classes.* The paper has classes alone. Binary tasks and numbers are the
+      means of what the teacher says of members, in the groups that stand for classes.
     * *The distance.* The code compares the gradients of all classes together, one cosine for each
       input of a layer. Here classes are compared one by one, and outputs, as GCond does.
 
@@ -84,6 +88,7 @@ class HGCond(Turns, HeteroMethod):
     cost = "two loops"
     chooses = True
     assigns = True
+    label_kinds = LABEL_KINDS
 
     epochs: Natural = 50
     outer: Count = 3
@@ -121,7 +126,12 @@ class HGCond(Turns, HeteroMethod):
         sizes = sum(task.graph.widths.values()), self.hidden_channels, task.num_outputs
         model = built(SGC, *sizes, bias=False, hops=0).to(real.device)
         pool = Fresh(
-            model, self.outer, self.inner, inner_adam(self.lr_model), draws=DRAWS[self.draws]
+            model,
+            self.outer,
+            self.inner,
+            inner_adam(self.lr_model),
+            CRITERIA[task.label_kind],
+            draws=DRAWS[self.draws],
         )
         rates = {name: self.lr_x * scale_of(x) for name, (x,) in syn.groups().items()}
         return Parts(
@@ -137,15 +147,21 @@ class HGCond(Turns, HeteroMethod):
         task, sizes, draws = real.task, self.sizes(real), seeded(rng)
         taught = HeteroTeacher().teach(real, draws)
         counts = self.counts(real, int(sizes.sum()))
-        classes = taught.soft.argmax(1)
-        groups = grouped(real, taught.soft, classes, sizes, counts, self.dims, self.weight, draws)
+        predicted, train = groups_of(real, taught.soft), task.train
+        predicted[train.numpy()] = task.groups[train].numpy()  # whatever a teacher says of holes
+        parts = grouped(real, taught.soft, predicted, sizes, counts, self.dims, self.weight, draws)
+        group = torch.repeat_interleave(torch.arange(real.num_classes), sizes)
+        classes = task.label_kind == "classes"
+        means = torch.from_numpy(mean_labels(parts[task.target], taught.soft))
         return LearntHetero(
-            quotient_of(task.graph, groups, self.cut),
+            quotient_of(task.graph, parts, self.cut),
             task.target,
-            torch.repeat_interleave(torch.arange(real.num_classes), sizes),
+            group if classes else means,
             real.num_classes,
             self.hops,
             self.own,
-            groups,
+            parts,
             {"teacher": taught.told(task.label_kind)},
+            None if classes else group,
+            None if classes else task.unscaled,
         )
