@@ -82,6 +82,16 @@ def test_readme_is_short_and_links_exist() -> None:
             assert made or found or "://" in link or "methods/index" in str(page), (page, link)
 
 
+def test_readme_counts_methods_and_papers() -> None:
+    ours = {
+        name: cls.paper
+        for (name, _), cls in all_methods().items()
+        if cls.__module__.startswith("graphcondense.")
+    }
+    said = f"{len(ours)} methods from {len({p for p in ours.values() if p})} papers"
+    assert said in (ROOT / "README.md").read_text()
+
+
 def test_modules_that_pages_name_exist() -> None:
     package = ROOT / "graphcondense"
     parts = "|".join(p.stem for p in package.iterdir() if not p.name.startswith("_"))

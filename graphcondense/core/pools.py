@@ -63,6 +63,45 @@ def _torch_reset(module: nn.Module, rng: Generator) -> list[Tensor]:
     return [uniform(tuple(p.shape), bound, rng) for p in (weight, bias) if isinstance(p, Tensor)]
 
 
+Draws = Callable[[nn.Module, Generator, Saved], tuple[dict[str, Tensor], Saved]]
+"""Weights of the next network of a pool, and what those after it depend on; given what those before
+it left, at first nothing."""
+
+
+def independent(model: nn.Module, rng: Generator, before: Saved) -> tuple[dict[str, Tensor], Saved]:
+    """Draws: :func:`initialise`, whatever came before."""
+    return initialise(model, rng), {}
+
+
+def orthogonal(model: nn.Module, rng: Generator, before: Saved) -> tuple[dict[str, Tensor], Saved]:
+    """Draws: each column of a weight ``[out, in]`` has length one and is at right angles to the
+    same column of the networks before it; after ``out`` networks, as many as there can be, a weight
+    starts anew (HGCond, Gao et al., TKDE 2024). Constants and norms are those of
+    :func:`initialise`.
+
+    >>> first, left = orthogonal(nn.Linear(3, 2), Generator().manual_seed(0), {})
+    >>> second, _ = orthogonal(nn.Linear(3, 2), Generator().manual_seed(0), left)
+    >>> bool(((first["weight"] * second["weight"]).sum(0).abs() < 1e-6).all())
+    True
+    """
+    weights, left = initialise(model, rng), dict[str, Tensor]()
+    for name, weight in weights.items():
+        if weight.dim() != 2:
+            continue
+        rows, columns = weight.shape
+        earlier = before.get(name, torch.empty(0, rows, columns))  # on the CPU, as all draws
+        if len(earlier) == rows:
+            earlier = earlier[:0]
+        column = torch.randn(rows, columns, generator=rng)
+        for _ in range(2):  # once leaves rounding errors that add up from network to network
+            along = (earlier * column).sum(1, keepdim=True)
+            column = column - (earlier * along).sum(0)
+            column = column / column.norm(dim=0)
+        weights[name] = column.to(weight)
+        left[name] = torch.cat([earlier, column[None]])
+    return weights, left
+
+
 InnerOptimizer = Callable[[list[Tensor]], torch.optim.Optimizer]
 """How a learner is trained: builds a torch optimiser over its weights."""
 
@@ -145,6 +184,7 @@ class Fresh:
         optimizer: how the network is trained; its moments live as long as the network.
         criterion: its loss.
         lessons: what else the network is trained on between matches, or how it is shown.
+        draws: the weights of new networks.
     """
 
     model: nn.Module
@@ -153,6 +193,7 @@ class Fresh:
     optimizer: InnerOptimizer = field(default_factory=inner_adam)
     criterion: Criterion = F.cross_entropy
     lessons: Lessons = field(default_factory=OnSynthetic)
+    draws: Draws = independent
 
     def __call__(
         self, syn: Synthetic, real: Source, rng: Generator, memory: Saved | None = None
@@ -160,18 +201,26 @@ class Fresh:
         buffers = dict(self.model.named_buffers())
         device = next(self.model.parameters()).device
         position, go_on = 0, memory is not None
+        drawn: Saved = {}
         while True:
             if memory is not None:
                 # The learner of a checkpoint was matched already: only what follows remains.
                 position, params = int(memory["position"]), leaves(memory["params"], device)
+                drawn = memory.get("drawn", {})
                 trainer = self.optimizer(list(params.values()))
                 trainer.load_state_dict(dict(memory["trainer"]))
                 memory = None
             elif position == 0:
-                params = leaves(initialise(self.model, rng), device)
+                weights, drawn = self.draws(self.model, rng, drawn)
+                params = leaves(weights, device)
                 trainer = self.optimizer(list(params.values()))
             if not go_on:
-                state = {"position": position, "params": params, "trainer": trainer.state_dict()}
+                state = {
+                    "position": position,
+                    "params": params,
+                    "trainer": trainer.state_dict(),
+                    "drawn": drawn,
+                }
                 yield Learner(self.model, params, buffers, None, state, self.criterion)
             go_on = False
             position += 1

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphcondense.data.hetero_parts import Ids, order_of
 from graphcondense.domains.hetero import Array, HeteroSource, few, unit
+from graphcondense.domains.hetero_teachers import MOST
 from graphcondense.domains.partitions import parts_within
 from graphcondense.domains.solved import Said, solved_labels
 from graphcondense.ops.blocks import parts as blocks_of
@@ -73,6 +74,16 @@ def grouped(
         parts[kind] = clusters(told[kind], counts[kind])
         told[kind] = few(told[kind], dims, draws)
     return {kind: parts[kind] for kind in graph.x}
+
+
+def grouped_bytes(real: HeteroSource, dims: int) -> int:
+    """What the teacher and :func:`grouped` hold: products of training rows and their inverse, the
+    rows that the clustering sees, twice, soft labels and those of neighbours, and the graph."""
+    graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
+    into, m = len(graph.into(real.task.target)), min(len(real.task.train), MOST)
+    rows = 8 * n * ((into + 1) * dims + c) + 8 * n * c * (2 * into + 3)
+    wide = max(4 * k * m for k in graph.widths.values())
+    return 12 * m * m + wide + rows + 16 * real.task.size[2]
 
 
 def clustered(rows: Array, k: int, draws: np.random.Generator) -> np.ndarray:

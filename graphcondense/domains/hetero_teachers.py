@@ -40,6 +40,19 @@ class HeteroTaught:
     ridge: float
     threshold: float | None = None
 
+    def told(self, label_kind: str) -> str:
+        """What a record says of the teacher."""
+        if not self.ridge:
+            return "none: every node has a label"
+        if np.isnan(self.score):
+            score = "not validated"
+        elif label_kind == "classes":
+            score = f"right on {self.score:.1%} of validation nodes"
+        else:
+            score = f"squared error {self.score:.4f} on validation nodes"
+        half = "" if self.threshold is None else f", one half is {self.threshold:g}"
+        return f"ridge {self.ridge:g}, {score}{half}"
+
 
 @dataclass(frozen=True)
 class HeteroTeacher:

@@ -14,8 +14,15 @@ from graphcondense.core.types import Synthetic
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.coarse import room_for_all, seeded
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic
-from graphcondense.domains.hetero_quotient import BLOCK, answered, grouped, mean_labels, quotient_of
-from graphcondense.domains.hetero_teachers import HeteroTaught, HeteroTeacher
+from graphcondense.domains.hetero_quotient import (
+    BLOCK,
+    answered,
+    grouped,
+    grouped_bytes,
+    mean_labels,
+    quotient_of,
+)
+from graphcondense.domains.hetero_teachers import HeteroTeacher
 from graphcondense.domains.quotients import (
     check_labels,
     check_room,
@@ -102,14 +109,10 @@ class QuotientHetero(HeteroMethod):
         check_labels(real, self.labels, self._power(real))
         size = int(self.sizes(real).sum())
         check_solved(self.penalty, size)
-        graph, n, c = real.task.graph, real.num_examples, real.task.num_outputs
-        into, m = len(graph.into(real.task.target)), min(len(real.task.train), 10_000)
-        rows = 8 * n * ((into + 1) * self.dims + c) + 8 * n * c * (2 * into + 3)
-        wide = max(4 * k * m for k in graph.widths.values())
-        whole = 16 * real.task.size[2]
         solved = solved_bytes(penalty_of(self.penalty, real, PENALTY), size)
         solved += 8 * size * BLOCK if solved else 0
-        return 12 * m * m + wide + rows + whole + solved + 4 * size * self.example_bytes(real)
+        start = grouped_bytes(real, self.dims)
+        return start + solved + 4 * size * self.example_bytes(real)
 
     def solve(self, real: HeteroSource, rng: Generator) -> Synthetic:
         sizes, draws, task = self.sizes(real), seeded(rng), real.task
@@ -126,7 +129,7 @@ class QuotientHetero(HeteroMethod):
         answers = answers_of(real)
         soft = answers.sharp(taught.soft, self._power(real))
         means = mean_labels(parts[task.target], soft)
-        remarks = {"teacher": told(taught, task.label_kind)}
+        remarks = {"teacher": taught.told(task.label_kind)}
         small = quotient_of(task.graph, parts, self.cut)
         penalty = penalty_of(self.penalty, real, PENALTY)
 
@@ -146,17 +149,3 @@ class QuotientHetero(HeteroMethod):
         """The power of soft labels; what is usual for tasks and numbers is ``None``."""
         usual = self.sharpness is None and real.task.label_kind == "classes"
         return 1.0 if usual else self.sharpness
-
-
-def told(taught: HeteroTaught, label_kind: str) -> str:
-    """What a record says of a teacher."""
-    if not taught.ridge:
-        return "none: every node has a label"
-    if np.isnan(taught.score):
-        score = "not validated"
-    elif label_kind == "classes":
-        score = f"right on {taught.score:.1%} of validation nodes"
-    else:
-        score = f"squared error {taught.score:.4f} on validation nodes"
-    half = "" if taught.threshold is None else f", one half is {taught.threshold:g}"
-    return f"ridge {taught.ridge:g}, {score}{half}"

@@ -25,7 +25,7 @@ from graphcondense.core.callbacks import (
 from graphcondense.core.engine import State, snapshot
 from graphcondense.core.expert_training import Training
 from graphcondense.core.experts import Buffer, Experts
-from graphcondense.core.pools import Idle, OnReal, OnSynthetic, Taught, inner_adam
+from graphcondense.core.pools import Idle, OnReal, OnSynthetic, Taught, inner_adam, orthogonal
 from graphcondense.core.replay import Replay
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Pool
@@ -99,6 +99,7 @@ POOLS: dict[str, Callable[[], Pool]] = {
     "Adam on augmented real rows": lambda: Fresh(
         net(), 4, 2, inner_adam(0.1), lessons=OnReal(4, noisy)
     ),
+    "an orthogonal sequence": lambda: Fresh(net(), 2, 1, draws=orthogonal),
     "replayed": lambda: Replay(net(), 2, 2, 5, inner_adam(0.1)),
     "one fixed": lambda: Replay(net(), 1, 0),
     "taught": lambda: Taught(net(), Real().batch(), 3, inner_adam(0.1)),
