@@ -46,8 +46,8 @@ class Taught:
         score: share of validation nodes it is right on; NaN without validation nodes.
         measure: what the score is instead, with the sign changed; empty for classes.
         threshold: of binary tasks, the probability that soft labels of one half stand for.
-        hidden: hidden units; 0 for none, ``None`` where the teacher has no such choice.
-        hops: hops that it sees beside a node's own features, not mixed with them; as ``hidden``.
+        hidden: hidden units; 0 for none.
+        hops: hops that it sees beside a node's own features, not mixed with them.
     """
 
     soft: Array
@@ -58,8 +58,8 @@ class Taught:
     score: float
     measure: str = ""
     threshold: float | None = None
-    hidden: int | None = None
-    hops: int | None = None
+    hidden: int = 0
+    hops: int = 0
 
     @property
     def remarks(self) -> dict[str, str]:
@@ -73,11 +73,9 @@ class Taught:
                 scored = f"{self.measure} {-self.score:.4f} on validation nodes"
             if self.threshold is not None:
                 scored += f", best micro-F1 from a probability of {self.threshold:g} on"
-        further = {"hidden": self.hidden, "hops": self.hops}
-        chosen = "".join(f", {k}={v}" for k, v in further.items() if v is not None)
         out = {
             "teacher": f"ridge={self.ridge:g}, restart={self.restart:g}, rounds={self.rounds}, "
-            f"smoothed={self.smoothed}{chosen}; {scored}"
+            f"smoothed={self.smoothed}, hidden={self.hidden}, hops={self.hops}; {scored}"
         }
         if self.restart == 1 and not self.smoothed:
             sees = "keeps neighbours apart from a node" if self.hops else "looks at no neighbours"
