@@ -107,7 +107,10 @@ class RidgeTeacher:
     averaging would take more than 10¹¹ multiplications, pairs are compared without it, and there is
     one finalist. Hidden units have one finalist, and pairs are compared without averaging. They
     teach where they are right on more validation nodes, by two standard errors of the difference
-    and by two points. Without validation nodes the first restart and ridge are taken, and no round.
+    and by two points; or where they are so before averaging, and not surely worse in the end:
+    models learn from features and not from labels of neighbours, so that labels which only
+    averaging made right teach them little. Without validation nodes the first restart and ridge are
+    taken, and no round.
 
     Attributes:
         restarts: ``a``; 1 is no diffusion, for graphs whose neighbours mislead.
@@ -165,14 +168,13 @@ class RidgeTeacher:
         tried = len(restarts) * len(self.ridges) + self.finalists * (self.rounds + 1)
         sparing = adj.nnz * classes * AVERAGED * tried > SPARING
         straight = [View(z, restart) for restart, z in seen]
-        best = course.best(straight, self.ridges, 1 if sparing else self.finalists, self.rounds)
+        finalists = 1 if sparing else self.finalists
+        best, before = course.best(straight, self.ridges, finalists, self.rounds)
         if not self.bent or best.score >= 1 - LEAST:  # none could be better by as much
             return best
-        bent = course.best(hidden_views(adj, rows, seen, place), self.bent, 1, self.rounds)
-        after, before = (
-            torch.from_numpy(one.soft[nodes].argmax(1) == wanted).float() for one in (bent, best)
-        )
-        return bent if surely_better(after, before, errors=2, least=LEAST) else best
+        views = hidden_views(adj, rows, seen, place)
+        bent, after = course.best(views, self.bent, 1, self.rounds)
+        return bent if clearly_better(after, before) else best
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,10 @@ class Course:
         """Share of validation nodes on which the largest of ``said [v, C]`` is right."""
         return float((said.argmax(1) == self.wanted).mean())
 
+    def hits(self, soft: Array) -> Tensor:
+        """On which validation nodes ``[v]`` soft labels of all nodes ``[N, C]`` are right."""
+        return torch.from_numpy(soft[self.nodes].argmax(1) == self.wanted).float()
+
     def alone(self, z: Array | Hidden, ridges: Sequence[float]) -> list[float]:
         """:meth:`right` of regressions on labelled rows of ``z [N, d]``, before averaging."""
         ones = np.ones(len(self.train), z.dtype)
@@ -208,21 +214,25 @@ class Course:
 
     def best(
         self, views: Sequence[View], ridges: Sequence[float], finalists: int, rounds: int
-    ) -> Taught:
+    ) -> tuple[Taught, list[Tensor]]:
         """What validation nodes choose of pairs of views and penalties, ``finalists`` of which
-        train themselves; if that is one, pairs are compared without averaging."""
+        train themselves; if that is one, pairs are compared without averaging. And on which
+        validation nodes ``[v]`` two are right: this one, and the best before averaging."""
         best: Taught | None = None
+        alone: tuple[float, Tensor] = -1.0, torch.empty(0)
 
         def both(
             view: View, ridge: float, done: int, smooth: Array | None = None
         ) -> tuple[float, Array]:
             """The better score of soft labels as they are and averaged, and the latter; the best
             of all are kept."""
-            nonlocal best
+            nonlocal best, alone
             soft = lesson(view.rows, self.train, self.given, ridge, smooth)
             smooth = smoothed(soft, self.adj, self.place)
             smooth[self.train] = self.given
             scores = self.right(soft[self.nodes]), self.right(smooth[self.nodes])
+            if scores[0] > alone[0]:
+                alone = scores[0], self.hits(soft)
             for one, score in zip((soft, smooth), scores, strict=True):
                 if best is None or score > best.score:
                     best = Taught(
@@ -247,7 +257,21 @@ class Course:
                 if score < before:
                     break
         assert best is not None
-        return best
+        return best, [self.hits(best.soft), alone[1]]
+
+
+def clearly_better(after: Sequence[Tensor], before: Sequence[Tensor]) -> bool:
+    """Whether one teacher is better than another, by two standard errors and :data:`LEAST`, as they
+    are or before averaging, and not surely worse as they are.
+
+    Args:
+        after, before: on which validation nodes ``[v]`` each is right: as it is, and the best of it
+            before labels were averaged over neighbours.
+    """
+    if surely_better(before[0], after[0]):
+        return False
+    pairs = zip(after, before, strict=True)
+    return any(surely_better(new, old, errors=2, least=LEAST) for new, old in pairs)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.domains import teachers
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.quotient_features import Features
-from graphcondense.domains.teachers import RidgeTeacher, TargetTeacher, Taught
+from graphcondense.domains.teachers import LEAST, RidgeTeacher, TargetTeacher, Taught
 from graphcondense.domains.views import (
     UNITS,
     Hidden,
@@ -23,6 +23,7 @@ from graphcondense.domains.views import (
 )
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops import blocks
+from graphcondense.ops.adjacency import gcn_norm_csr
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import MEMORY
 from tests.cases import toy_graph
@@ -178,6 +179,47 @@ def test_hidden_units_are_not_made_where_they_could_not_be_taken(
     with pytest.raises(LookupError) if made else nullcontext():
         found, _ = taught(x, y, no_links(600), RidgeTeacher())
         assert found.score == 1 - wrong / 200
+
+
+def right_on(share: float) -> torch.Tensor:
+    """Of 100 nodes the first share."""
+    return (torch.arange(100) < 100 * share).float()
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "better"),
+    [
+        ((0.9, 0.7), (0.8, 0.7), True),  # as they are
+        ((0.8, 0.7), (0.8, 0.4), True),  # level, and what it says does not come from neighbours
+        ((0.81, 0.41), (0.8, 0.4), False),
+        ((0.7, 0.7), (0.8, 0.4), False),  # no model learns more from labels that are wrong
+    ],
+)
+def test_better_teachers_are_right_without_their_neighbours(
+    after: tuple[float, float], before: tuple[float, float], better: bool
+) -> None:
+    pair = [[right_on(share) for share in one] for one in (after, before)]
+    assert teachers.clearly_better(*pair) is better
+
+
+def test_labels_that_averaging_alone_made_right_do_not_teach() -> None:
+    """No line tells the classes, but most neighbours are of the same: averaged labels of a straight
+    teacher are as right as those of hidden units, and no function of the features."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (900, 2))
+    y = (x.prod(1) > 0).astype(np.int64)
+    x += 0.3 * rng.standard_normal(x.shape)
+    own = [np.flatnonzero(y == c) for c in (0, 1)]
+    ends = np.concatenate(
+        [np.concatenate([rng.choice(own[c], 5), rng.integers(900, size=2)]) for c in y]
+    )
+    links = sp.csr_matrix((np.ones(len(ends)), (np.repeat(np.arange(900), 7), ends)), (900, 900))
+    adj = gcn_norm_csr(links + links.T).astype(np.float32)
+    straight, _ = taught(x, y, adj, RidgeTeacher(bent=()))
+    found, _ = taught(x, y, adj, RidgeTeacher())
+    assert straight.smoothed
+    assert straight.score == pytest.approx(found.score, abs=LEAST)
+    assert found.hidden == UNITS
 
 
 def test_neighbours_that_say_the_opposite_are_seen_apart() -> None:
