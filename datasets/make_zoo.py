@@ -96,7 +96,7 @@ DATA = {
     ),
     "computers": Made(
         sizes(34, 68, 137),
-        ("GCN", "SGC", "SAGE", "MLP"),
+        tuple(MODELS),
         FEW,
         30,
         "distributed under the MIT licence (shchur/gnn-benchmark)",
