@@ -99,12 +99,14 @@ def parted(
 
 def _shares(split: object) -> tuple[float, float, float]:
     numbers: list[Any] = []
+    if isinstance(split, torch.Tensor):
+        split = split.numpy(force=True)
     if isinstance(split, Sequence | np.ndarray) and not isinstance(split, str):
         numbers = [plain(value) for value in split]
     right = len(numbers) == 3 and all(
         isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in numbers
     )
-    if not right or not numbers[0] or sum(numbers) > 1 + 1e-9:
+    if not right or not numbers[0] or sum(numbers) > 1 + 1e-6:
         raise ValueError(
             f"split={brief(split)} must be three shares to train, validate and test that add up to "
             "one at most, such as (0.6, 0.2, 0.2), the name of a column, or a mask for each split"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -100,7 +100,7 @@ def _check_values(
     for value in (value for value in known if not isinstance(value, PLAIN)):
         what = f"target {name!r} has values of type {type(value).__name__}, such as "
         what += f"{str(value)[:40]!r}"
-        if not isinstance(value, Hashable):
+        if not _hashable(value):
             raise ValueError(f"{what}: make one number of each, or a class, by .astype(str)")
         way = next((way for kind, way in TO_NUMBERS.items() if isinstance(value, kind)), None)
         if label_kind in (None, "classes") and (label_kind or way is None):
@@ -117,7 +117,9 @@ PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating, Decimal, Frac
 
 TO_NUMBERS: Mapping[type, str] = {
     date: "pandas.to_datetime({column}).dt.year",
+    np.datetime64: "pandas.to_datetime({column}).dt.year",
     timedelta: "pandas.to_timedelta({column}).dt.total_seconds()",
+    np.timedelta64: "pandas.to_timedelta({column}).dt.total_seconds()",
     complex: "numpy.real({column})",
 }
 """Of what may be meant as classes or as numbers, how a column of it becomes numbers."""
@@ -130,12 +132,21 @@ def _is_category(column: pd.Series) -> bool:
 
 
 def _real(column: pd.Series) -> pd.Series:
-    """Numbers of types that pandas has none for, such as ``Decimal``, as floats; all else as it
-    is."""
-    if column.dtype != object or not any(isinstance(v, Decimal | Fraction) for v in column):
+    """A column of objects all of which are numbers, such as ``Decimal`` or what a database gives,
+    as numbers; all else as it is."""
+    if column.dtype != object:
         return column
-    every = all(isinstance(value, Real | Decimal) for value in column)
-    return column.map(_float) if every else column
+    column = column.infer_objects()
+    every = all(isinstance(v, Real | Decimal) and not isinstance(v, bool) for v in column)
+    return column.map(_float) if column.dtype == object and every else column
+
+
+def _hashable(value: object) -> bool:
+    try:
+        hash(value)
+    except TypeError:  # also of a tuple that holds a list
+        return False
+    return True
 
 
 def _float(value: Any) -> float:

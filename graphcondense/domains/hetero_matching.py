@@ -13,8 +13,9 @@ from graphcondense.core.types import Batch, Synthetic
 from graphcondense.data.hetero_parts import Ids
 from graphcondense.domains.hetero import Array, HeteroSource, HeteroSynthetic
 from graphcondense.objectives.gradient import LinearModel
+from graphcondense.ops.arrays import dense
 from graphcondense.ops.blocks import parts
-from graphcondense.ops.hetero import HeteroGraph, Rows
+from graphcondense.ops.hetero import HeteroGraph
 
 COLUMNS = 256
 """Features that are propagated at once, over all nodes."""
@@ -43,7 +44,7 @@ def propagated(
     for source, x in graph.x.items():
         by_column = x if isinstance(x, np.ndarray) else x.tocsc()
         for block in parts(x.shape[1], COLUMNS):
-            rows: dict[str, Array] = {source: _dense(by_column[:, block])}
+            rows: dict[str, Array] = {source: np.array(dense(by_column[:, block]), np.float32)}
             for left in reversed(range(hops)):
                 wanted = graph.x if left else [target]
                 rows = {
@@ -67,11 +68,6 @@ def _hop(
     if kind in rows:
         heard.append(own * rows[kind][chosen])
     return sum(heard[1:], heard[0]) / np.float32(own + len(into)) if heard else None
-
-
-def _dense(rows: Rows) -> Array:
-    out: Array = np.array(rows if isinstance(rows, np.ndarray) else rows.toarray(), np.float32)
-    return out
 
 
 class SeenByPaths:
@@ -152,7 +148,9 @@ class LearntHetero(Synthetic):
         self.unscaled = unscaled
         self.relations, self.target, self.num_classes = start.relations, target, num_classes
         self.kinds, self.assignment, self.remarks = list(start.x), assignment, remarks
-        self.x = nn.ParameterList(torch.from_numpy(_dense(rows)) for rows in start.x.values())
+        self.x = nn.ParameterList(
+            torch.from_numpy(np.array(dense(rows), np.float32)) for rows in start.x.values()
+        )
         self.register_buffer("y", y.clone())
         self.register_buffer("group", None if group is None else group.clone())
         names = {kind: sp.identity(n, np.float32, "csr") for kind, n in start.counts.items()}

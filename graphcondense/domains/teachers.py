@@ -170,8 +170,8 @@ class RidgeTeacher:
         straight = [View(z, restart) for restart, z in seen]
         finalists = 1 if sparing else self.finalists
         best, before = course.best(straight, self.ridges, finalists, self.rounds)
-        if not self.bent or best.score >= 1 - LEAST:  # none could be better by as much
-            return best
+        if not self.bent or all(float(hits.mean()) >= 1 - LEAST for hits in before):
+            return best  # none could be better by as much
         views = hidden_views(adj, rows, seen, place)
         bent, after = course.best(views, self.bent, 1, self.rounds)
         return bent if clearly_better(after, before) else best
@@ -217,7 +217,8 @@ class Course:
     ) -> tuple[Taught, list[Tensor]]:
         """What validation nodes choose of pairs of views and penalties, ``finalists`` of which
         train themselves; if that is one, pairs are compared without averaging. And on which
-        validation nodes ``[v]`` two are right: this one, and the best before averaging."""
+        validation nodes ``[v]`` two are right: this one, and the best before averaging, of
+        finalists and their rounds if pairs are compared without."""
         best: Taught | None = None
         alone: tuple[float, Tensor] = -1.0, torch.empty(0)
 
@@ -279,10 +280,10 @@ class TargetTeacher:
     """Ridge regression of targets on diffused features, without the self-training of
     :class:`RidgeTeacher`.
 
-    Validation nodes choose the view and the penalty by the mean squared error; without them the
-    first of both are taken. Hidden units (:class:`~graphcondense.domains.views.Hidden`) teach where
-    their error is smaller by two standard errors of the difference and by 2 %. Known targets of
-    training nodes stay as they are.
+    Validation nodes choose the view and the penalty by their mean squared error, of each node that
+    of the targets it has; without them the first of both are taken. Hidden units
+    (:class:`~graphcondense.domains.views.Hidden`) teach where their error is smaller by two
+    standard errors of the difference and by 2 %. Known targets of training nodes stay as they are.
 
     Attributes:
         limits: smallest and largest target there can be.

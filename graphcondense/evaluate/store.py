@@ -78,7 +78,8 @@ def _lines(path: Path) -> list[str]:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
     except UnicodeDecodeError:
         lines = ["?"]
-    if not all(line.startswith(START) or START.startswith(line) for line in lines):
+    blank = not lines and path.stat().st_size > 0
+    if blank or not all(line.startswith(START) or START.startswith(line) for line in lines):
         raise ValueError(
             f"store={str(path)!r} holds something else, no trainings of an evaluation, and a file "
             "of such is removed once all are done: name a file that does not exist"

@@ -57,9 +57,9 @@ class Quotient(Coarse):
     The graph is matched to no network, so that it serves all models:
 
     1. A teacher in closed form, :class:`~graphcondense.domains.teachers.RidgeTeacher` (of numbers
-       and tasks :class:`~graphcondense.domains.teachers.TargetTeacher`), gives every
-       node soft labels ``P [N, C]`` from the labels of training nodes. It sees dense columns in
-       standard deviations, where these are few. Of numbers and tasks it has no hidden units.
+       and tasks :class:`~graphcondense.domains.teachers.TargetTeacher`), gives every node soft
+       labels ``P [N, C]`` from the labels of training nodes. It sees columns in standard
+       deviations, beside a one, where there are at most ``dims``.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.
        A class gets clusters in proportion to its predicted nodes.
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features

@@ -282,7 +282,7 @@ def _as(value: object, hint: object) -> tuple[object, str | None]:
     """``value`` as the type ``hint`` has it, or what is wrong with it."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        value, wrong = _as(_once(value) if ONCE in args else value, args[0])
+        value, wrong = (_as_distinct if ONCE in args else _as)(value, args[0])
         rules = [rule for rule in args[1:] if hasattr(rule, "wrong")]
         for rule in rules if wrong is None and value is not None else ():
             wrong = wrong or rule.wrong(value)
@@ -314,15 +314,14 @@ def _as(value: object, hint: object) -> tuple[object, str | None]:
     return value, None if fits else f"is not {spelled(hint)}"
 
 
-def _once(value: object) -> object:
-    """The members of a sequence or a set, see :data:`ONCE`; anything else as it is."""
-    if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 1:
-        value = value.tolist()
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=lambda member: (type(member).__name__, member))
-    if not isinstance(value, list | tuple | range):
-        return value
-    return [member for i, member in enumerate(value) if member not in value[:i]]
+def _as_distinct(value: object, hint: object) -> tuple[object, str | None]:
+    """``value`` as the type of a sequence, see :data:`ONCE`."""
+    unordered = isinstance(value, set | frozenset)
+    found, wrong = _as(tuple(value) if isinstance(value, set | frozenset) else value, hint)
+    if wrong is None and isinstance(found, tuple):
+        members = dict.fromkeys(found)
+        found = tuple(sorted(members) if unordered else members)
+    return found, wrong
 
 
 def _as_one_of(value: object, hints: Sequence[object], hint: object) -> tuple[object, str | None]:

@@ -55,13 +55,13 @@ def saved(figure: Figure, path: str | Path | None) -> Figure:
 
 
 def ended(path: str | Path) -> Path:
-    """The file of a picture, which is a PNG where its name has no ending.
+    """The file of a picture, which is a PNG where its name has no ending; a folder as it is.
 
     >>> ended("a/out").as_posix(), ended("out.svg").as_posix()
     ('a/out.png', 'out.svg')
     """
     path = Path(path)
-    return path if path.suffix else path.with_name(f"{path.name.rstrip('.')}.png")
+    return path if path.suffix or path.is_dir() else path.with_name(f"{path.name.rstrip('.')}.png")
 
 
 def refuse_format(path: str | Path, name: str) -> None:

@@ -326,18 +326,44 @@ def test_whatever_repeats_are_classes(values: Any, label_kind: Any) -> None:
     assert (task.label_kind, task.y.tolist()) == ("classes", [0, 1, 2] * 30)
 
 
-@pytest.mark.parametrize("rare", [Decimal, Fraction])
+@pytest.mark.parametrize("rare", [Decimal, Fraction, float, np.float32])
 @pytest.mark.parametrize("label_kind", [None, "regression"])
 def test_numbers_of_any_type_are_targets(rare: Any, label_kind: Any) -> None:
-    values = [None if i is None else rare(i) / 8 for i in HOLED]
+    values = np.array([None if i is None else rare(i) / 8 for i in HOLED], dtype=object)
     task = read(table().assign(goal=values), target="goal", label_kind=label_kind)
     assert task.label_kind == "regression"
     assert task.y[1:, 0].tolist() == [i / 8 for i in range(1, 90)]
     assert bool(task.y[0].isnan())
     two = read(table().assign(goal=values), target=["goal", "visits"])
     assert torch.equal(two.y[1:, :1], task.y[1:])
+
+
+@pytest.mark.parametrize("rare", [Decimal, Fraction])
+def test_numbers_beyond_floats_are_refused(rare: Any) -> None:
     huge = [rare(i) * 10**400 for i in range(90)]
     refused("inf at node 'user1', beyond", table().assign(goal=huge), target="goal", **REGRESSION)
+
+
+def test_whole_numbers_that_a_database_gives_as_objects_are_numbers() -> None:
+    values = np.array([100 + i // 2 for i in range(90)], dtype=object)
+    refused(
+        "45 different whole numbers: say what they are", table().assign(goal=values), target="goal"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (lambda i: np.datetime64("2020-01-01") + i % 3, "dt.year"),
+        (lambda i: np.timedelta64(i % 3 + 1, "D"), "total_seconds"),
+        (lambda i: ([i % 3], 2), "one number of each, or a class, by"),
+    ],
+)
+def test_objects_that_are_neither_classes_nor_numbers(value: Any, said: str) -> None:
+    values = np.empty(90, dtype=object)
+    for i in range(90):
+        values[i] = value(i)
+    refused(said, table().assign(goal=values), target="goal")
 
 
 REGRESSION: dict[str, Any] = {"label_kind": "regression"}
@@ -462,6 +488,10 @@ def test_a_column_or_masks_say_the_split() -> None:
     refused("row 0 is in train and in val", frame, split={"train": mask < 2, "val": mask == 0})
     refused("its names are train, val and test", frame, split={"fold1": mask < 2})
     refused("must be a mask", frame, split={"train": [3, 4]})
+    for shares in (np.array([0.6, 0.2, 0.2], np.float32), torch.tensor([0.6, 0.2, 0.2])):
+        assert torch.equal(
+            read(frame, split=shares).train, read(frame, split=(0.6, 0.2, 0.2)).train
+        )
     refused("must be three shares", frame, split=(0.9, 0.2, 0.2))
     refused("must be three shares", frame, split=(0.5, 0.5))
     refused("leaves no row to train on", frame, split={"val": mask == 0})

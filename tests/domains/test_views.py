@@ -222,6 +222,25 @@ def test_labels_that_averaging_alone_made_right_do_not_teach() -> None:
     assert found.hidden == UNITS
 
 
+def test_labels_that_neighbours_put_right_are_not_enough() -> None:
+    """Averaging is right on nearly all nodes, a line on half: hidden units tell the classes, as
+    models will have to."""
+    rng = np.random.default_rng(0)
+    n = 900
+    x = rng.uniform(-1, 1, (n, 2))
+    y = (x.prod(1) > 0).astype(np.int64)
+    rows = np.repeat(np.arange(n), 30)
+    columns = np.concatenate([rng.choice(np.flatnonzero(y == one), 30) for one in y])
+    links = sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(n, n))
+    adj = gcn_norm_csr(sp.csr_matrix((links + links.T) > 0, dtype=np.float32))
+    straight, score = taught(x, y, adj, RidgeTeacher(bent=()))
+    assert straight.smoothed
+    assert score > 0.98
+    found, score = taught(x, y, adj, RidgeTeacher())
+    assert found.hidden == UNITS
+    assert score > 0.95
+
+
 def test_neighbours_that_say_the_opposite_are_seen_apart() -> None:
     """The class is whether a node and its only neighbour differ, which no mean of both tells."""
     rng = np.random.default_rng(0)

@@ -224,6 +224,16 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
     assert not path.exists()
 
 
+def test_blank_lines_are_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    path.write_text("\n\n")
+    with pytest.raises(ValueError, match="holds something else"):
+        Store(path, {})
+    path.write_text("")
+    Store(path, {}).done()
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [("/dev/null", "is a device"), ("a\0b", "cannot be written"), ("x" * 300, "long")],

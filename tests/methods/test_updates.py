@@ -130,6 +130,18 @@ def test_a_set_that_was_cut_is_refused(
         graphcondense.update(other, whole, progress=False)
 
 
+@pytest.mark.parametrize("name", ["gecc", "quotient"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_a_set_in_another_precision_is_updated(
+    whole: NodeTask, early: NodeTask, name: str, dtype: torch.dtype
+) -> None:
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    other = copy.copy(small)
+    other.x = small.x.to(dtype)
+    other.condensed = small.condensed
+    assert graphcondense.update(other, whole, progress=False).num_nodes >= 12
+
+
 def test_a_table_of_other_columns_has_not_grown() -> None:
     edges = pd.DataFrame({"from": range(29), "to": range(1, 30)})
     rows = {"age": range(30), "size": [i % 7 for i in range(30)], "kind": ["a", "b"] * 15}

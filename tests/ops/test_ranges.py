@@ -116,6 +116,10 @@ def test_values_take_the_type_of_the_field() -> None:
     for several in ([6, 2, 6, 2], np.array([6, 2, 2]), torch.tensor([6, 6, 2])):
         assert checked("it", several, Distinct) == (6, 2)
     assert checked("it", {10, 1, 9}, Distinct) == (1, 9, 10)
+    odd: list[Any] = [{1j, 2j}, [np.ones(2), np.ones(2)], [1, True], {"a", 1}]
+    for several in odd:
+        with pytest.raises(ValueError, match="it="):
+            checked("it", several, Distinct)
     assert plain(np.array(3)) == 3
     kept = np.array([3])
     assert plain(kept) is kept
