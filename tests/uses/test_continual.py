@@ -255,3 +255,6 @@ def test_command(
     assert "kcenter" in capsys.readouterr().err
     assert cli.main(["continual", *words, "--options", '{"hopps": 1}']) == 2
     assert "did you mean hops" in capsys.readouterr().err
+    for option, said in {"per_class": "--per-class 3", "preset": "--preset 3"}.items():
+        assert cli.main(["continual", *words, "--options", f'{{"{option}": 3}}']) == 2
+        assert f"give {said} instead" in capsys.readouterr().err
