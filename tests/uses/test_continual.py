@@ -250,6 +250,8 @@ def test_command(
     assert sorted(path.name for path in folder.iterdir()) == ["continual.json", "continual.png"]
     content = json.loads((folder / "continual.json").read_text())
     assert [row["memory_nodes"] for row in content["rows"]] == [0, 0, 10, 0]
+    assert content["method"] == "kcenter"
+    assert "1 memory by kcenter x 1 training" in content["title"]
     capsys.readouterr()
     assert cli.main(["continual", *words, "--method", "kcentre"]) == 2
     assert "kcenter" in capsys.readouterr().err
