@@ -509,15 +509,29 @@ def test_a_failed_cell_of_bench_is_told(
         ("--workers 0", "--workers 0 must be at least 1"),
         ("--page h/", "--page h/ is a folder: name a file, h/results.md"),
         ("--val-every 0", "val_every=0 must be at least 1"),
+        ("--models mlp,MLP", "two models are called 'MLP'"),
+        ("--page results", "--page results has no ending, and the pictures go into a folder of"),
+        ("--page file/p.md", "--page file/p.md cannot be written"),
+        ("--page file.md", "--page file.md: the pictures go into file, which cannot be written"),
     ],
 )
 def test_bench_checks_before_any_cell(
     words: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graphcondense.cli.bench.run_all", None)
+    Path("file").touch()
     given = ["bench", "--data", "digits", "--nodes", "20", "--methods", "random"]
     assert said in fails(capsys, *given, *words.split())
     assert not Path("runs").exists()
+
+
+def test_bench_proves_its_folder_before_any_cell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphcondense.cli.bench.in_processes", None)
+    Path("file").touch()
+    words = ["bench", "--data", "digits", "--nodes", "20", "--methods", "random", "--out", "file"]
+    assert "cannot write finished cells into file/digits-20" in fails(capsys, *words)
 
 
 def test_demo(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -586,6 +600,48 @@ def test_a_config_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str]) 
         assert not Path("new").exists()
     words = ["condense", "--config", "run/config.yaml", "--preset", "paper"]
     assert "give --preset or --config alone" in fails(capsys, *words)
+
+
+def test_home_in_a_value_is_the_home_folder_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path("home").absolute()))
+    ok("condense", "random", *PICK, "--out=~/run", "--json=~/run.json")
+    assert Path("home/run.json").exists()
+    whole = {"config.yaml", "condensed.safetensors", "graph.png"}
+    assert whole <= {path.name for path in Path("home/run").iterdir()}
+    ok("continual", "--data", "digits", "--strategies=none", "--epochs=1", "--out", "~/many")
+    assert Path("home/many/continual.json").exists()
+    assert [path.name for path in Path().iterdir()] == ["home"]
+
+
+def test_a_run_named_twice_is_no_second_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    ok("condense", "random", *PICK, "--out", "run")
+    quick = ["--models", "MLP", "--epochs", "1", "--seeds", "1"]
+    for again in ("run", "run/.", "run/condensed.safetensors"):
+        said = fails(capsys, "evaluate", "run", again, *quick)
+        assert said.startswith(f"error: {Path(again)} is named twice")
+    assert "is named twice" in fails(capsys, "privacy", "run", "run")
+
+
+def test_where_results_go_by_default_is_looked_at_before_any_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they hold took hours, perhaps."""
+    data = ["--data", "digits"]
+    ok("condense", "random", *PICK, "--out", "run")
+    monkeypatch.setattr("graphcondense.cli.where.Where.load", None)
+    for verb, writes in {
+        "evaluate": "evaluation",
+        **{v: m.writes for v, m in MEASURES.items()},
+    }.items():
+        for flag, ending in (("json", "json"), ("plot", "png")):
+            Path(f"run/{writes}.{ending}").mkdir()
+            said = fails(capsys, verb, "run")
+            assert f"run/{writes}.{ending} (--{flag} FILE names another) is a folder" in said
+            Path(f"run/{writes}.{ending}").rmdir()
+    Path("file").touch()
+    for verb in ("continual", "robustness"):
+        said = fails(capsys, verb, *data, "--out", "file")
+        assert f"file/{verb}.json (--json FILE names another) cannot be written" in said
 
 
 @pytest.mark.parametrize("device", ["cuda:77", "mps:7", "gpu"])

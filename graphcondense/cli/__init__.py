@@ -76,7 +76,9 @@ def _terminable() -> Iterator[list[int]]:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    words = _bare_json([_dashed(word) for word in (sys.argv[1:] if argv is None else argv)])
+    words = _bare_json(
+        [_at_home(_dashed(word)) for word in (sys.argv[1:] if argv is None else argv)]
+    )
     try:
         try:
             _dispatch(words)
@@ -166,6 +168,17 @@ def _check_targets(numbers: str | None, picture: str | None) -> None:
     if picture:
         refuse_target(ended(picture), f"--plot {picture}")
         refuse_format(ended(picture), "--plot")
+
+
+def _at_home(word: str) -> str:
+    """``~/`` at the start of a word or of a flag's value as the home folder: shells leave the
+    latter as it is, and some places of a command would make a folder of that name.
+
+    >>> _at_home("~/run") == os.path.expanduser("~/run"), _at_home("a~/run")
+    (True, 'a~/run')
+    """
+    flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{flag}{equals}{os.path.expanduser(value)}" if value.startswith("~/") else word
 
 
 def _bare_json(words: list[str]) -> list[str]:

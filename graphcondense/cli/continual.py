@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.folders import Config
-from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
+from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph, refuse_places
 from graphcondense.cli.text import shows_progress, tell
 from graphcondense.cli.where import data_flags, where_of
 
@@ -53,6 +53,11 @@ def command_continual(argv: list[str]) -> object:
     where = where_of(args)
     need_one_graph(where, "continual")
 
+    folder = Path(args.out or f"runs/continual-{where.stem}-{args.method}")
+    refuse_places(args, folder, "continual")
+    for flag, name in (("--per-class", "per_class"), ("--preset", "preset")):
+        if name in (args.options or {}):
+            raise ValueError(f"--options has {name!r}: give {flag} {args.options[name]} instead")
     options: Record = {"per_class": args.per_class, **(args.options or {})}
     cls = find_method(args.method, "node")[0]
     build(args.method, "node", **options)  # a wrong name or field ends here
@@ -70,8 +75,6 @@ def command_continual(argv: list[str]) -> object:
     result = learn_continually(
         task, remember, device=args.device, progress=shows_progress(), **given
     )
-    folder = Path(args.out or f"runs/continual-{where.stem}-{args.method}")
-    folder.mkdir(parents=True, exist_ok=True)
     return Opened(args, {}, task, folder).write(result, "continual")
 
 

@@ -29,7 +29,7 @@ def command_evaluate(argv: list[str]) -> object:
     parser.add(flags, *trainings)
     add_runs(parser)
     kinds = ("node", "graph", "image", "rows", "hetero", "link")
-    run = open_runs(parser, argv, kinds, warned=True)
+    run = open_runs(parser, argv, "evaluation", kinds, warned=True)
     given: Record = flags.values(run.args)
     training: Record = {}
     for group in trainings:

@@ -97,7 +97,7 @@ def measure_parser(verb: str) -> Parser:
 def command_measure(verb: str, argv: list[str]) -> object:
     """Open the runs, measure them, and write what was found beside the first."""
     how, flags = MEASURES[verb], measure_flags(verb)
-    run = open_runs(measure_parser(verb), argv)
+    run = open_runs(measure_parser(verb), argv, how.writes)
     if run.args.device is not None and not how.on_device:
         raise ValueError(f"--device: {verb} are computed on the CPU; leave it out")
     given: Record = flags["function"].values(run.args)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from graphcondense.cli.condense import budget_flags, method_flags, parse_with_preset
 from graphcondense.cli.flags import Flags, Parser, asked_for, make_parser, parse, summary_of
 from graphcondense.cli.help import glance
-from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph
+from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph, refuse_places
 from graphcondense.cli.text import shows_progress, tell
 from graphcondense.cli.where import data_flags, where_of
 
@@ -62,15 +62,16 @@ def command_robustness(argv: list[str]) -> object:
     check_device(args.device)
     where = where_of(args)
     need_one_graph(where, "robustness")
+    name = args.method.lower()
+    folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
+    refuse_places(args, folder, "robustness")
     task: Any = where.load()
     args = parse_with_preset(parser, argv, cls, variant, task.name)
     given: Record = {}
     for group in poison_flags():
         given |= group.values(args)
-    name = args.method.lower()
     options: Record = {**budget_flags(cls).values(args), **method_flags(cls).values(args)}
     method = build(name, "node", **options)
-    folder = Path(args.out or f"runs/robustness-{where.stem}-{name}")
     run = {key: args[key] for key in ("preset", "device", *SETTINGS)}
     found = measure_robustness(
         task,

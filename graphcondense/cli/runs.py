@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, note, say, tell, warn
 from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
 from graphcondense.ops.figures import ended
+from graphcondense.ops.files import refuse_target
 from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,15 @@ def write_result(result: Result, args: Namespace, folder: Path | None, name: str
     return json.loads(result.to_json())
 
 
+def refuse_places(args: Namespace, folder: Path | None, name: str) -> None:
+    """Raise a ValueError, before the work, where :func:`write_result` could not write into
+    ``folder``; files that ``--json`` and ``--plot`` name are looked at before any command."""
+    for flag, ending in (("json", "json"), ("plot", "png")):
+        if folder is not None and args[flag] in (None, STDOUT) and is_main():
+            path = folder / f"{name}.{ending}"
+            refuse_target(path, f"{path} (--{flag} FILE names another)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """Where results go, beside ``--json``.
@@ -101,13 +111,19 @@ def add_runs(parser: Parser) -> None:
 
 
 def open_runs(
-    parser: Parser, argv: list[str], kinds: Collection[str] = ("node",), *, warned: bool = False
+    parser: Parser,
+    argv: list[str],
+    writes: str,
+    kinds: Collection[str] = ("node",),
+    *,
+    warned: bool = False,
 ) -> Opened:
     """Parse flags whose data default to those of the first run, and open every run named.
 
     Args:
         parser: the command's own flags, with those of :func:`add_runs`.
         argv: the words after the command.
+        writes: name of the result that is to be written beside the first run.
         kinds: what the command works on: ``"node"`` for runs of one graph, ``"graph"`` for runs of
             a set of graphs, ``"image"`` for runs of images, ``"rows"`` for runs of users by items.
         warned: the command itself warns of sets whose record names other data.
@@ -124,7 +140,9 @@ def open_runs(
     paths = [Path(path).expanduser() for path in first_look.runs]
     for path in paths:
         _check_there(path)
+    _refuse_twice(paths)
     first = paths[0]
+    refuse_places(first_look, first if first.is_dir() else None, writes)
     small = load_condensed(first) if _is_ours(first) else None
     parser.set_defaults(origin_flags(_origin(first, small), argv))
     args = parse(parser, argv)
@@ -176,6 +194,19 @@ def _check_there(path: Path) -> None:
         why = "its run is not finished" if going else "it has no condensed.safetensors"
         why += those_below(path)
         raise ValueError(f"{path} holds no finished run: {why}; name the folder of one, or a file")
+
+
+def _refuse_twice(paths: Sequence[Path]) -> None:
+    """Raise a ValueError for a run that is named twice, perhaps once by its file: it would count as
+    two condensation seeds that agree."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        file = path.resolve()
+        where = file.parent if file.name == "condensed.safetensors" else file
+        if where in seen:
+            also = "" if path == seen[where] else f", also as {seen[where]}"
+            raise ValueError(f"{path} is named twice{also}; give each run once")
+        seen[where] = path
 
 
 def check_device(device: str | None) -> None:

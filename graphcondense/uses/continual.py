@@ -31,6 +31,7 @@ from graphcondense.evaluate.stacked import Model, model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.fields import Count, Natural, Seed, check_each
 from graphcondense.ops.progress import tqdm
+from graphcondense.saved.shown import record_of
 from graphcondense.uses.continual_results import STRATEGIES, Continual, Step, Summary
 from graphcondense.uses.results import check_maker, facts_of
 
@@ -124,11 +125,15 @@ def learn_continually(
     memories: dict[str, list[list[NodeTask]]] = {"condensed": [], "random": [], "bytes": []}
     history: dict[str, list[list[Tensor]]] = {name: [] for name in strategies}
     rows: list[Step] = []
+    methods: list[str | None] = []
     bar = tqdm(total=len(groups) * len(strategies), desc="continual", disable=not progress)
     for step, end in enumerate(ends):
         start = ends[step - 1] if step else 0
         seen, current = _between(arrived, 0, end), _between(arrived, start, end)
-        took = _remember(memories, condense, current, start, range(seed, seed + draws), strategies)
+        took, small = _remember(
+            memories, condense, current, start, range(seed, seed + draws), strategies
+        )
+        methods += [record_of(graph).get("method") for graph in small]
         evaluator = NodeEvaluator(seen, device=device, **options)
         wanted = seen.y[seen.test]
         marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends[: step + 1]])]
@@ -172,6 +177,7 @@ def learn_continually(
         groups=groups,
         seeds=seeds,
         draws=draws,
+        method=next(iter(methods), None),
         settings=settings,
         rows=tuple(rows),
         summaries=tuple(
@@ -274,14 +280,15 @@ def _remember(
     start: int,
     seeds: Sequence[int],
     strategies: Sequence[str],
-) -> float:
-    """Add the current group's memories, one a draw; returns the seconds to condense it once.
+) -> tuple[float, list[object]]:
+    """Add the current group's memories, one a draw; returns the seconds to condense it once, and
+    the condensed graphs.
 
     The memories of real nodes have the sizes of the condensed one, which is made for them, too.
     """
     kinds = {name.partition("-")[0] for name in strategies} & memories.keys()
     if not kinds:
-        return 0.0
+        return 0.0, []
     y = torch.full_like(current.y, -1)
     known = torch.cat([current.train, current.val])
     y[known] = current.y[known] - start
@@ -297,7 +304,7 @@ def _remember(
         made["bytes"] = list(alike["random, same bytes"])
     for kind, graphs in made.items():
         memories[kind].append([_memory(graph, group, start) for graph in graphs])
-    return took
+    return took, small
 
 
 def _memory(small: object, group: NodeTask, start: int) -> NodeTask:

@@ -92,12 +92,15 @@ class Continual(OnGraph):
         model: what was trained.
         groups: the classes of each step, in the order of arrival.
         draws: how many memories of each kind.
+        method: what made the condensed ones, by their record; ``None`` where there are none, or
+            where they tell nothing.
         rows, summaries: one a strategy and step, and one a strategy.
     """
 
     model: str
     groups: tuple[tuple[int, ...], ...]
     draws: int
+    method: str | None
     rows: tuple[Step, ...]
     summaries: tuple[Summary, ...]
 
@@ -122,6 +125,7 @@ class Continual(OnGraph):
     def title(self) -> str:
         groups = " | ".join(" ".join(map(str, group)) for group in self.groups)
         memories = "1 memory" if self.draws == 1 else f"{self.draws} memories"
+        memories += f" by {self.method}" if self.method else ""
         counts = f"{memories} x {counted(len(self.seeds), 'trainings')}"
         return (
             f"{self.subject}, classes {groups}, {self.model}, accuracy in %{self.on_test}, "

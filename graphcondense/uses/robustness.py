@@ -174,6 +174,7 @@ def measure_robustness(
     rates, progress = check_each(rates=(rates, tuple[NonNegative, ...]), progress=(progress, bool))
     if not poisons or any(name not in POISONS for name in poisons):
         raise ValueError(f"poisons={tuple(poisons)} must be some of {', '.join(POISONS)}")
+    poisons, rates = tuple(dict.fromkeys(poisons)), tuple(dict.fromkeys(rates))  # rows tell once
     if not rates:
         raise ValueError("rates is empty: give one or more numbers from 0 up")
     if "labels" in poisons and max(rates) > 1:

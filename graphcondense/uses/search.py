@@ -19,6 +19,7 @@ from graphcondense.evaluate.result import COLOURS, MARKERS, Column, aligned, das
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.ops.fields import check_each
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import counted
 from graphcondense.uses import explore
 from graphcondense.uses.architectures import Architecture, Space
 from graphcondense.uses.ranking import Candidate, Ranking, chosen, rank, ratio, scores_of, spread
@@ -70,7 +71,7 @@ class ArchitectureSearch(OnGraph):
         return (
             f"{self.subject}, {len(self.rows)} of {self.space['size']:,} "
             f"architectures ({self.sampler}), {self.nodes} nodes, accuracy in %{self.on_test}, "
-            f"means over {len(self.seeds)} seeds, {self.trained_with}"
+            f"means over {counted(len(self.seeds), 'seeds')}, {self.trained_with}"
         )
 
     def notes(self) -> list[str]:

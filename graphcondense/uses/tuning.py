@@ -22,6 +22,7 @@ from graphcondense.nn.batched import resolve
 from graphcondense.ops.fields import check_each
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
+from graphcondense.saved.shown import counted
 from graphcondense.uses import explore
 from graphcondense.uses.results import OnGraph, facts_of
 
@@ -151,7 +152,7 @@ class TrainingSearch(OnGraph):
     def title(self) -> str:
         return (
             f"{self.subject}, {self.model}, {self.nodes} nodes, accuracy in %"
-            f"{self.on_test}, {self.sampler}, {len(self.seeds)} seeds a trial and "
+            f"{self.on_test}, {self.sampler}, {counted(len(self.seeds), 'seeds')} a trial and "
             f"{len(self.final_seeds)} on the whole graph, {self.trained_with}"
         )
 

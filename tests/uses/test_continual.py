@@ -250,8 +250,13 @@ def test_command(
     assert sorted(path.name for path in folder.iterdir()) == ["continual.json", "continual.png"]
     content = json.loads((folder / "continual.json").read_text())
     assert [row["memory_nodes"] for row in content["rows"]] == [0, 0, 10, 0]
+    assert content["method"] == "kcenter"
+    assert "1 memory by kcenter x 1 training" in content["title"]
     capsys.readouterr()
     assert cli.main(["continual", *words, "--method", "kcentre"]) == 2
     assert "kcenter" in capsys.readouterr().err
     assert cli.main(["continual", *words, "--options", '{"hopps": 1}']) == 2
     assert "did you mean hops" in capsys.readouterr().err
+    for option, said in {"per_class": "--per-class 3", "preset": "--preset 3"}.items():
+        assert cli.main(["continual", *words, "--options", f'{{"{option}": 3}}']) == 2
+        assert f"give {said} instead" in capsys.readouterr().err

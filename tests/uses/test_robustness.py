@@ -236,6 +236,19 @@ def test_rows(tmp_path):
     assert (tmp_path / "r.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_rate_given_twice_has_one_row_a_set():
+    twice, once = (
+        measure_robustness(real(), condense, poisons=poisons, rates=rates, **FAST)
+        for poisons, rates in (
+            (["edges", "edges"], (0.5, 0.5, np.float64(0.5))),
+            (["edges"], (0.5,)),
+        )
+    )
+    assert [(r.poison, r.rate, r.label, r.test) for r in twice.rows] == [
+        (r.poison, r.rate, r.label, r.test) for r in once.rows
+    ]
+
+
 def test_poisoned_validation_labels_choose_the_epoch():
     results = [
         measure_robustness(real(), condense, poisons=["labels"], rates=[0.5], labels_of=of, **FAST)

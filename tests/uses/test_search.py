@@ -559,3 +559,8 @@ def test_settings_at_the_edge_of_their_ranges_say_so(tuned: TrainingSearch) -> N
     ]
     assert not any(words.startswith("defaults") for words in said)
     assert tuned.ranges.keys() == asdict(RANGES).keys()
+
+
+def test_one_seed_is_told_as_one(found: ArchitectureSearch, tuned: TrainingSearch) -> None:
+    assert "means over 1 seed," in replace(found, seeds=(0,)).title()
+    assert ", 1 seed a trial" in replace(tuned, seeds=(0,)).title()

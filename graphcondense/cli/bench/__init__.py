@@ -37,7 +37,7 @@ from graphcondense.cli.where import Where, data_flags, where_of
 
 def command_bench(argv: list[str]) -> object:
     """Run a table of methods under one protocol, and write the results page."""
-    from graphcondense.ops.files import writable, write_whole
+    from graphcondense.ops.files import write_whole
 
     asked, argv = argv, joined(argv, "--nodes")
     parser, sizes = make_parser("bench", summary_of(command_bench)), _sizes()
@@ -65,7 +65,6 @@ def command_bench(argv: list[str]) -> object:
     cells = Path(args.out) / table
     check_same(cells, command_of(args), digests_of(data))
     check_options(args, data)
-    writable(page.parent)
     failed, interrupted = run_all(args, argv, cells, in_order(names, kind))
     if cells.is_dir():
         say(write_page(Path(args.out), page, table))
@@ -92,6 +91,7 @@ def check_flags(args: Namespace, where: Where, budget: Mapping[str, Any]) -> Non
     page = Path(args.page)
     if page.is_dir() or args.page.endswith(("/", os.sep)):
         raise ValueError(f"--page {args.page} is a folder: name a file, {page / 'results.md'}")
+    check_page(page)
     if args.ray_address is not None and args.workers != "ray":
         raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
     if args.workers == "ray":
@@ -103,6 +103,20 @@ def check_flags(args: Namespace, where: Where, budget: Mapping[str, Any]) -> Non
             f"--nodes {written(args.nodes)} is by type, and {where.named()} has nodes of one type: "
             "give a whole number"
         )
+
+
+def check_page(page: Path) -> None:
+    """Raise a ValueError where the page, or the folder of its pictures, could not be written."""
+    from graphcondense.ops.files import refuse_target
+
+    pictures = page.with_suffix("")
+    if pictures == page:
+        raise ValueError(
+            f"--page {page} has no ending, and the pictures go into a folder of that name: give "
+            f"{page}.md"
+        )
+    refuse_target(page, f"--page {page}")
+    refuse_target(pictures / "bench.png", f"--page {page}: the pictures go into {pictures}, which")
 
 
 def method_names(text: str, kind: str) -> list[str]:
@@ -161,6 +175,7 @@ def check_options(args: Namespace, data: Any) -> None:
     training or a model that there is not, a budget that the data do not have."""
     import graphcondense
     from graphcondense.evaluate import evaluator_of
+    from graphcondense.evaluate.contestant import refuse_namesakes
     from graphcondense.ops.fields import listed
 
     options = training_of(args)
@@ -168,8 +183,8 @@ def check_options(args: Namespace, data: Any) -> None:
     evaluator = evaluator_of(data, **options)
     evaluator.check_training()
     models = args.models or evaluator.judge
-    for model in listed(models, "models") if models != "all" else ():
-        evaluator.contestant(model)
+    asked = listed(models, "models") if models != "all" else ()
+    refuse_namesakes([evaluator.contestant(model).name for model in asked])
     # The row of the whole data stands on one such set, too.
     how = {"pseudo_labels": args.pseudo_labels, "progress": False}
     graphcondense.condense(data, "random", **how, **budget_of(args))
@@ -184,6 +199,8 @@ def run_all(
         What failed, with the last line said; and whether Ctrl-C came: then cells that ran are
         ended and have not failed.
     """
+    from graphcondense.ops.files import writable
+
     todo = [name for name in names if not (cells / f"{name}.json").exists()]
     if done := len(names) - len(todo):
         note(f"{done} of {len(names)} cells are there")
@@ -193,6 +210,7 @@ def run_all(
             lock.unlink(missing_ok=True)
     if not todo:
         return {}, False
+    writable(cells, "finished cells into")
     if args.workers == "ray":
         return log.failed, on_ray(args, argv, log)
     return log.failed, in_processes(args, argv, log)
