@@ -213,7 +213,8 @@ def record_to_update(small: object) -> Record:
         raise ValueError("the record of the condensed graph does not say the budget: condense anew")
     try:
         contents = given_contents(small, "update")
-        tensors = {k: t.float() if t.is_floating_point() else t for k, t in contents.tensors.items()}
+        held = contents.tensors.items()
+        tensors = {k: t.float() if t.is_floating_point() else t for k, t in held}
         replace(contents, tensors=tensors).check(record, "update")  # of any precision
         wide, told = int(contents.tensors["x"].shape[1]), record["data"].get("features")
         if told != wide:
