@@ -79,8 +79,9 @@ def orthogonal(model: nn.Module, rng: Generator, before: Saved) -> tuple[dict[st
     starts anew (HGCond, Gao et al., TKDE 2024). Constants and norms are those of
     :func:`initialise`.
 
-    >>> first, left = orthogonal(nn.Linear(3, 2), Generator().manual_seed(0), {})
-    >>> second, _ = orthogonal(nn.Linear(3, 2), Generator().manual_seed(0), left)
+    >>> model, rng = nn.Linear(3, 2), Generator().manual_seed(0)
+    >>> first, left = orthogonal(model, rng, {})
+    >>> second, _ = orthogonal(model, rng, left)
     >>> bool(((first["weight"] * second["weight"]).sum(0).abs() < 1e-6).all())
     True
     """

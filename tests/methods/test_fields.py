@@ -60,7 +60,7 @@ def wrong(name: str, hint: Any, cls: type[Any]) -> list[Any]:
         elif part is float:
             out += ["0.1", True, float("nan"), float("inf"), -float("inf"), [0.1], 10**400]
         elif part is bool:
-            out += [1, "yes", 0.0]
+            out += [2, "yes", 0.0]
         elif typing.get_origin(part) is Literal:
             out += ["typo", "", 3, ["typo"]]
         elif part is str:
