@@ -157,8 +157,6 @@ def test_limits_are_what_texts_say() -> None:
         (coarsen.coarsen, {"respect": True, "join": True}),
         (budget.Budget.allocate, {"example_bytes": 0, "pair_bytes": 0}),
         (spectral.laplacian_ends, {"seed": 0, "steps": None, "tolerance": 0.0}),
-        (blocks.sums, {"rows": 2**16}),
-        (blocks.gram, {"rows": 2**16}),
         (blocks.links, {"entries": 2**22}),
         (blocks.by_columns, {"arrays": 2}),
         (names.near, {"most": 3, "like": 0.6}),
