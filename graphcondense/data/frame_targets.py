@@ -137,8 +137,11 @@ def _real(column: pd.Series) -> pd.Series:
     if column.dtype != object:
         return column
     column = column.infer_objects()
-    every = all(isinstance(v, Real | Decimal) and not isinstance(v, bool) for v in column)
-    return column.map(_float) if column.dtype == object and every else column
+    if column.dtype == object and all(
+        isinstance(v, Real | Decimal) and not isinstance(v, bool) for v in column
+    ):
+        return column.map(_float)
+    return column
 
 
 def _hashable(value: object) -> bool:

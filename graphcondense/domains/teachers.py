@@ -12,7 +12,7 @@ import torch
 from scipy.special import softmax
 from torch import Tensor
 
-from graphcondense.domains.views import UNITS, Hidden, View, hidden_views, make_unit
+from graphcondense.domains.views import UNITS, Hidden, View, hidden_views, straight_views
 from graphcondense.ops.blocks import diffusions, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.paired import surely_better
@@ -155,24 +155,20 @@ class RidgeTeacher:
             soft[train] = given
             return Taught(soft, 1.0, 0.0, 0, False, float("nan"))
         restarts = self.restarts if held else self.restarts[:1]
-        diffused = diffusions(adj, rows, restarts, self.steps, place.room, place.array)
-        for z in diffused:
-            make_unit(z)
-        seen = list(zip(restarts, diffused, strict=True))
+        straight = straight_views(adj, rows, restarts, self.steps, place)
         if held is None:  # nothing can be chosen
             restart, ridge = restarts[0], self.ridges[0]
-            soft = lesson(diffused[0], train, given, ridge)
+            soft = lesson(straight[0].rows, train, given, ridge)
             return Taught(soft, restart, ridge, 0, False, float("nan"))
         nodes, wanted = (part.numpy() for part in held)
         course = Course(adj, train, given, nodes, wanted, place)
         tried = len(restarts) * len(self.ridges) + self.finalists * (self.rounds + 1)
         sparing = adj.nnz * classes * AVERAGED * tried > SPARING
-        straight = [View(z, restart) for restart, z in seen]
         finalists = 1 if sparing else self.finalists
         best, before = course.best(straight, self.ridges, finalists, self.rounds)
         if not self.bent or all(float(hits.mean()) >= 1 - LEAST for hits in before):
             return best  # none could be better by as much
-        views = hidden_views(adj, rows, seen, place)
+        views = hidden_views(adj, rows, straight, place)
         bent, after = course.best(views, self.bent, 1, self.rounds)
         return bent if clearly_better(after, before) else best
 
@@ -326,14 +322,11 @@ class TargetTeacher:
         restarts, ridges = (
             (self.restarts, self.ridges) if held else (self.restarts[:1], self.ridges[:1])
         )
-        diffused = diffusions(adj, rows, restarts, self.steps, place.room, place.array)
-        for z in diffused:
-            make_unit(z)
-        seen = list(zip(restarts, diffused, strict=True))
+        straight = straight_views(adj, rows, restarts, self.steps, place)
         targets = Targets(train, given, middle, self.limits, held)
-        best = targets.best([View(z, restart) for restart, z in seen], ridges)
+        best = targets.best(straight, ridges)
         if held is not None and self.bent:
-            bent = targets.best(hidden_views(adj, rows, seen, place), self.bent)
+            bent = targets.best(hidden_views(adj, rows, straight, place), self.bent)
             least = LEAST * float(best.errors.mean())
             if surely_better(best.errors, bent.errors, errors=2, least=least):
                 best = bent

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from graphcondense.ops.adjacency import times
-from graphcondense.ops.blocks import ENTRIES, by_columns, row_parts
+from graphcondense.ops.blocks import ENTRIES, by_columns, diffusions, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.place import MEMORY, Place
 
@@ -94,7 +94,7 @@ class Hidden:
         rng: of ``W`` and ``b``.
     """
 
-    def __init__(self, seen: Sequence[Array], rng: np.random.Generator) -> None:
+    def __init__(self, seen: Sequence[Array | Hidden], rng: np.random.Generator) -> None:
         self.seen = seen
         # Rows have length sqrt(len(seen)), so that what units are given has the variance one.
         spread = len(seen) ** -0.5
@@ -138,11 +138,21 @@ class View:
     hops: int = 0
 
 
-def hidden_views(
-    adj: sp.csr_matrix, rows: Array, diffused: Sequence[tuple[float, Array]], place: Place
+def straight_views(
+    adj: sp.csr_matrix, rows: Array, restarts: Sequence[float], steps: int, place: Place
 ) -> list[View]:
-    """Hidden units of each diffusion, unit rows ``[N, k]`` by their restart, and of hops side by
-    side. Weights are the same at every call, so that no other draw depends on them."""
+    """Unit rows ``[N, k]`` of each diffusion."""
+    diffused = diffusions(adj, rows, restarts, steps, place.room, place.array)
+    for z in diffused:
+        make_unit(z)
+    return [View(z, restart) for z, restart in zip(diffused, restarts, strict=True)]
+
+
+def hidden_views(
+    adj: sp.csr_matrix, rows: Array, straight: Sequence[View], place: Place
+) -> list[View]:
+    """Hidden units of each of :func:`straight_views`, and of hops side by side. Weights are the
+    same at every call, so that no other draw depends on them."""
     rng = np.random.default_rng(0)
-    found = [View(Hidden([z], rng), restart, UNITS) for restart, z in diffused]
+    found = [View(Hidden([one.rows], rng), one.restart, UNITS) for one in straight]
     return [*found, View(Hidden(side_by_side(adj, rows, place), rng), 1.0, UNITS, HOPS)]

@@ -125,7 +125,7 @@ def learn_continually(
     memories: dict[str, list[list[NodeTask]]] = {"condensed": [], "random": [], "bytes": []}
     history: dict[str, list[list[Tensor]]] = {name: [] for name in strategies}
     rows: list[Step] = []
-    methods: list[str | None] = []
+    first: list[object] = []
     bar = tqdm(total=len(groups) * len(strategies), desc="continual", disable=not progress)
     for step, end in enumerate(ends):
         start = ends[step - 1] if step else 0
@@ -133,7 +133,7 @@ def learn_continually(
         took, small = _remember(
             memories, condense, current, start, range(seed, seed + draws), strategies
         )
-        methods += [record_of(graph).get("method") for graph in small]
+        first = first or small
         evaluator = NodeEvaluator(seen, device=device, **options)
         wanted = seen.y[seen.test]
         marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends[: step + 1]])]
@@ -177,7 +177,7 @@ def learn_continually(
         groups=groups,
         seeds=seeds,
         draws=draws,
-        method=next(iter(methods), None),
+        method=record_of(first[0]).get("method") if first else None,
         settings=settings,
         rows=tuple(rows),
         summaries=tuple(
