@@ -115,8 +115,11 @@ def spare(real: NodeSource) -> Place:
     return real.task.place.less(SOFT * real.num_examples * real.num_outputs)
 
 
-def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Array) -> Array:
-    """``[unit rows of Â^hops X | weight P] [N, k + C]``, float32."""
+def near_rows(
+    real: NodeSource, rows: Array, hops: int, weight: float, soft: Array
+) -> tuple[Array, Array]:
+    """``[unit rows of Â^hops X | weight P] [N, k + C]``, and how long rows of ``Â^hops X`` are
+    ``[N]``; float32."""
     task, k = real.task, rows.shape[1]
     near = task.place.array("near", (len(rows), k + soft.shape[1]), np.dtype(np.float32))
 
@@ -126,7 +129,7 @@ def near_rows(real: NodeSource, rows: Array, hops: int, weight: float, soft: Arr
         near[:, block] = z
 
     by_columns(rows, work, spare(real).room)
-    make_unit(near[:, :k])
+    length = make_unit(near[:, :k])
     for block in row_parts(len(rows), soft.shape[1]):
         near[block, k:] = weight * soft[block]
-    return near
+    return near, length

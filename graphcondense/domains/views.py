@@ -34,10 +34,13 @@ def unit(rows: Array) -> Array:
     return out
 
 
-def make_unit(rows: Array) -> None:
-    """:func:`unit` in place."""
+def make_unit(rows: Array) -> Array:
+    """:func:`unit` in place; how long the rows were ``[N]``, float32."""
+    length = np.empty(len(rows), np.float32)
     for block in row_parts(len(rows), rows.shape[1]):
+        length[block] = np.linalg.norm(rows[block], axis=1)
         rows[block] = unit(rows[block])
+    return length
 
 
 def in_deviations(rows: Array, place: Place = MEMORY) -> Array:

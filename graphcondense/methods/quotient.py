@@ -19,6 +19,14 @@ from graphcondense.domains.coarse import Coarse, CoarseGraph, exported, seeded
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.partitions import coarser, never_falling, old_groups, parts_within
 from graphcondense.domains.propagations import SEEN
+from graphcondense.domains.quotient_edges import (
+    cut_off,
+    factor_of,
+    looped,
+    spread_after,
+    spread_of,
+    to_siblings,
+)
 from graphcondense.domains.quotient_features import Features, length_of
 from graphcondense.domains.quotients import (
     SOFT,
@@ -36,7 +44,7 @@ from graphcondense.domains.quotients import (
 )
 from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught
-from graphcondense.domains.views import hidden_bytes, in_deviations, unit
+from graphcondense.domains.views import hidden_bytes, in_deviations
 from graphcondense.ops.blocks import links, sums
 from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share, SomeShare
@@ -94,15 +102,19 @@ class Quotient(Coarse):
        its self-loop. Where they are right on more validation nodes (training nodes, if there are
        none) with the plain one, by more than a standard error and by more than half a point, it is
        taken.
-    8. All links are multiplied by one factor, at most 1, so that the sums that a GIN makes over a
+    8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
+       all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
+       root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
+       each cluster gets a self-loop of weight one, as a GCN gives one to each member.
+    9. All links are multiplied by one factor, at most 1, so that the sums that a GIN makes over a
        node and its neighbours, ``x + W x``, are at most ``bound`` long in the root mean square; but
        a node keeps one link on average. Longer ones end the training of such a model in its first
        steps, on the whole graph as here. Normalised sums and means are the same for any factor; a
        node without a self-loop gets one that weighs as much as that of a GCN, which does not scale.
-    9. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
-       the four propagations of step 5, say of real nodes what the teacher does
-       (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
-       labels from features that are means says too much of real nodes, whose features are longer.
+    10. Labels that are numbers are solved for, so that ridge regressions on the condensed nodes, of
+        the four propagations of step 5, say of real nodes what the teacher does
+        (:func:`~graphcondense.domains.solved.solved_labels`). A model that learns the means of
+        labels from features that are means says too much of real nodes, whose features are longer.
 
     With as many clusters as there are nodes, each is a node as it is. So it is with ``epsilon=``,
     where the nodes are noisy sums of ``Â^hops X`` by class, and there are no links.
@@ -133,6 +145,8 @@ class Quotient(Coarse):
             real rows.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
+        least: share of the spread of propagated real rows that propagation of the means leaves, or
+            self-loops are added; 0 adds none.
         bound: root mean square length of the sums over neighbours at most, which the factor of all
             links is chosen for.
         density: share of the entries of each feature row that stay, the largest by magnitude; the
@@ -163,13 +177,14 @@ class Quotient(Coarse):
     ridge: Positive = 3.0
     stretch: Share = 0.5
     plain: bool = True
+    least: NonNegative = 0.8
     bound: Positive = 10.0
     density: SomeShare = 1.0
     penalty: NonNegative | None = None
 
     private_idle = (
         *("sharpness", "contrast", "moved", "cut", "steps", "rate", "ridge", "stretch", "plain"),
-        *("bound", "density", "penalty"),
+        *("least", "bound", "density", "penalty"),
     )
 
     @property
@@ -206,7 +221,7 @@ class Quotient(Coarse):
         groups = int(self.sizes(real).sum())
         check_solved(self.penalty, groups)
         n, k = real.num_examples, min(self.dims, real.num_features) + 1  # a column of ones
-        rows = 16 * n if real.task.place.in_files else 48 * n * k
+        rows = 4 * n + (16 * n if real.task.place.in_files else 48 * n * k)
         rows += hidden_bytes(n) + 4 * SEEN * k * len(answers_of(real).held(real)[0])
         narrow = real.num_features <= self.dims
         wide = 0 if narrow else (16 * k + NETWORK * self.plain) * real.num_features
@@ -260,13 +275,13 @@ class Quotient(Coarse):
         predicted = groups_of(real, taught.soft)
         counts = torch.bincount(torch.from_numpy(predicted), minlength=real.num_classes)
         if self.per_class is None:
-            sums = [
+            totals = [
                 replace(self, ratio=None, bytes=None, size=None, nodes=int(n.sum())) for n in sizes
             ]
-            sizes = never_falling([self.shared(one, real, counts) for one in sums])
+            sizes = never_falling([self.shared(one, real, counts) for one in totals])
         else:
             check_room(self.per_class, counts)
-        near = near_rows(real, raw, self.hops, self.weight, taught.soft)
+        near, length = near_rows(real, raw, self.hops, self.weight, taught.soft)
         sharp = answers_of(real).sharp(taught.soft, self.sharpness)
         features = Features.of(real, raw, sharp, spare(real))
         penalty = penalty_of(self.penalty, real, PENALTY)
@@ -280,8 +295,11 @@ class Quotient(Coarse):
         finest = parts_within(predicted, sizes[-1], clusters)
         out: list[Synthetic] = []
         for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
-            plain = self.graph_of(real, part, int(share.sum()), sharp)
-            made = self.finished(real, plain, features)
+            n = int(share.sum())
+            plain = self.graph_of(real, part, n, sharp)
+            size = np.maximum(np.bincount(part, minlength=n), 1)
+            passed = sums(part, n, length, near[:, : raw.shape[1]]) / size[:, None]
+            made = self.finished(real, plain, features, spread_of(passed))
             made.remarks = {**taught.remarks, **made.remarks}
             if len(made.y) < task.num_nodes:  # else each has the label of the one in it
                 solve = partial(features.answered, made, penalty)
@@ -293,20 +311,24 @@ class Quotient(Coarse):
             out.append(made)
         return out
 
-    def finished(self, real: NodeSource, plain: CoarseGraph, features: Features) -> CoarseGraph:
+    def finished(
+        self, real: NodeSource, plain: CoarseGraph, features: Features, spread: float
+    ) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
-        ``plain`` one where small networks are surely better with it; rows and links are scaled in
-        both."""
+        ``plain`` one where small networks are surely better with it; rows are scaled in both. Links
+        are scaled, and self-loops added where propagation leaves too little of the ``spread`` of
+        propagated real rows."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
-            plain.adj = self.cut_off(plain.adj)
+            plain.adj = cut_off(plain.adj, self.cut)
             whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
             plain.x = largest_entries(plain.x, self.density)
             plain.remarks = {"features": whose}
             return plain
+        left = spread_after(plain.adj, features.few(plain.x).numpy(), self.hops)
         classes = groups_of(real, plain.y)
-        adj = self.cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes))
+        adj = cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes), self.cut)
         made = CoarseGraph(plain.x, adj, plain.y, plain.assignment)
-        plain.adj = self.cut_off(plain.adj)
+        plain.adj = cut_off(plain.adj, self.cut)
         said = features.learn(made, self.contrast, self.steps, self.rate, self.ridge)
         for one in (made, plain):
             one.x = largest_entries(one.x, self.density)
@@ -319,20 +341,16 @@ class Quotient(Coarse):
             taken = plain if better else made
             told = f"{'taken' if better else 'not taken'}: {told}"
             taken.remarks = {**taken.remarks, "plain": told}
+        if left < self.least * spread:
+            taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")
+            told = f"{left / spread:.2f} of the spread of propagated real rows without them"
+            taken.remarks = {**taken.remarks, "self-loops": told}
         factor = factor_of(taken.adj, taken.x, self.bound)
         if factor < 1:
-            bare = sp.diags_array((taken.adj.diagonal() == 0).astype(taken.adj.dtype))
-            taken.adj = sp.csr_matrix((taken.adj + bare) * factor)
+            taken.adj = factor * looped(taken.adj)
             told = f"multiplied by {factor:.3g}, for models that sum"
             taken.remarks = {**taken.remarks, "links": told}
         return taken
-
-    def cut_off(self, links: Array | sp.csr_matrix) -> sp.csr_matrix:
-        """Without the links that are far below the largest."""
-        kept = sp.csr_matrix(links, copy=True)
-        kept.data[kept.data < self.cut * kept.max()] = 0
-        kept.eliminate_zeros()
-        return kept
 
     def graph_of(self, real: NodeSource, part: Array, n: int, sharp: Array) -> CoarseGraph:
         """The quotient graph, with soft labels and the means of its clusters as features.
@@ -350,38 +368,3 @@ class Quotient(Coarse):
         y = sums(part, n, heavy, sharp) / total
         mean = between / np.maximum(np.bincount(part, minlength=n), 1)[:, None]
         return CoarseGraph(x, sp.csr_matrix((mean + mean.T) / 2), y, part)
-
-
-def factor_of(links: sp.csr_matrix, x: Array, bound: float) -> float:
-    """By what all links are multiplied so that the sums ``x + links x`` are at most ``bound`` long
-    in the root mean square, or a node has one link on average; 1 at most.
-
-    >>> x, links = np.array([[3.0, 4.0], [3.0, 4.0]]), sp.csr_matrix(np.full((2, 2), 1.5))
-    >>> factor_of(links, x, 20.0), factor_of(links, x, 12.5), factor_of(links, x, 1.0)
-    (1.0, 0.5, 0.3333333333333333)
-    """
-    own, summed = length_of(x), length_of(links @ x)
-    if own + summed <= bound:
-        return 1.0
-    return min(1.0, max((bound - own) / summed, len(x) / float(links.sum())))
-
-
-def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
-    """A share of each diagonal entry, halved, onto both directions to the most similar node of its
-    class, or of any class where there is no other; similar are features by their cosine.
-
-    >>> links = np.array([[2.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    >>> to_siblings(links, 1, x, np.array([0, 1, 0])).tolist()
-    [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
-    """
-    if len(links) == 1:
-        return links
-    rows = unit(x)
-    close = rows @ rows.T + 3.0 * (classes[:, None] == classes)  # cosines are within [-1, 1]
-    np.fill_diagonal(close, -np.inf)
-    inside, nodes, nearest = moved * links.diagonal(), np.arange(len(links)), close.argmax(1)
-    out = links - np.diag(inside)
-    np.add.at(out, (nodes, nearest), inside / 2)
-    np.add.at(out, (nearest, nodes), inside / 2)
-    return out

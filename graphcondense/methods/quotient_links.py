@@ -92,7 +92,7 @@ class QuotientLinks(Coarse):
         if dims < min(x.shape) or sp.issparse(x):
             x = few_dimensions(x, dims, draws)
         rows = x.astype(np.float32, copy=False)
-        near = near_rows(real, rows, self.hops, 0.0, np.empty((len(rows), 0), np.float32))
+        near, _ = near_rows(real, rows, self.hops, 0.0, np.empty((len(rows), 0), np.float32))
         centres = None if before is None else continued(near, before, sizes[-1])
         finest = parts_of(near, sizes[-1], int(draws.integers(2**31)), starts=1, centres=centres)
         whole = undirected(task.adj)

@@ -19,10 +19,11 @@ from graphcondense.domains import quotient_features, referees
 from graphcondense.domains.answers import answers_of
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import Teaching
+from graphcondense.domains.quotient_edges import cut_off, to_siblings
 from graphcondense.domains.quotients import largest_entries
 from graphcondense.domains.teachers import RidgeTeacher, regressions, smoothed, surest
 from graphcondense.evaluate.cost import size_of
-from graphcondense.methods.quotient import Quotient, to_siblings
+from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
 
@@ -445,7 +446,7 @@ def test_memory_of_many_columns_counts_the_way_back_and_the_networks() -> None:
 
 def test_links_are_cut_off_in_a_copy() -> None:
     links = sp.csr_matrix(np.array([[1.0, 0.001], [0.5, 0.0]]))
-    kept = Quotient(nodes=2).cut_off(links)
+    kept = cut_off(links, 0.02)
     assert links.data.tolist() == [1.0, 0.001, 0.5]
     assert kept.toarray().tolist() == [[1.0, 0.0], [0.5, 0.0]]
 
@@ -472,7 +473,7 @@ def test_density_counts_where_each_node_is_a_cluster() -> None:
 def test_links_are_lighter_where_sums_are_long() -> None:
     """One factor for all; what a GCN sees, and features, stay as they are."""
     data = toy_graph(n=400)
-    heavy, light = (condense(data, nodes=12, bound=b) for b in (1e6, 10.0))
+    heavy, light = (condense(data, nodes=12, bound=b, least=0.0) for b in (1e6, 10.0))
     assert "links" not in heavy.condensed["remarks"]
     factor = float(light.condensed["remarks"]["links"].split()[2].rstrip(","))
     assert 0 < factor < 1
@@ -487,6 +488,42 @@ def test_links_are_lighter_where_sums_are_long() -> None:
     length = [float(x.square().sum(1).mean().sqrt()) for x in (light.x, links @ light.x)]
     assert sum(length) == pytest.approx(10, rel=1e-2)
     torch.testing.assert_close(*(unit_sums(s.edge_index, s.edge_weight) for s in (light, heavy)))
+
+
+def test_self_loops_where_the_quotient_graph_smooths_more() -> None:
+    """A ring of nodes that tell nothing of their neighbours: a node has a third of itself, a
+    cluster without a loop next to nothing."""
+    n, rng = 240, np.random.default_rng(0)
+    y = torch.from_numpy(rng.permutation(n) % 3)
+    x = torch.nn.functional.one_hot(y, 3) + 0.1 * torch.from_numpy(rng.random((n, 3)))
+    ring = torch.stack([torch.arange(n), (torch.arange(n) + 1) % n])
+    data = Data(x=x.float(), y=y, edge_index=torch.cat([ring, ring.flip(0)], 1))
+    data.train_mask = torch.arange(n) % 2 == 0
+    data.val_mask = ~data.train_mask
+    plain = {"nodes": 6, "moved": 0.0, "steps": 0, "contrast": 1.0, "stretch": 0.0, "bound": 1e9}
+    without, small = (condense(data, least=least, **plain, cut=0.0) for least in (0.0, 0.8))
+    assert "self-loops" not in without.condensed["remarks"]
+    told = float(small.condensed["remarks"]["self-loops"].split()[0])
+
+    adj = to_dense_adj(data.edge_index)[0].double()
+    groups = torch.nn.functional.one_hot(small.assignment, 6).double()
+    means = groups / groups.sum(0)
+    looped = adj + torch.eye(n)
+    real = means.T @ (looped / 3) @ (looped / 3) @ data.x.double()
+    links, before = (
+        to_dense_adj(s.edge_index, edge_attr=s.edge_weight, max_num_nodes=6)[0].double()
+        for s in (small, without)
+    )
+    scale = (before + (before.diagonal() == 0).diag()).sum(1).rsqrt()
+    gcn = scale[:, None] * (before + (before.diagonal() == 0).diag()) * scale
+    spreads = [
+        float((z - z.mean(0)).square().sum(1).mean().sqrt())
+        for z in (gcn @ gcn @ without.x.double(), real)
+    ]
+    assert told == pytest.approx(spreads[0] / spreads[1], abs=0.006)
+    assert told < 0.8
+    torch.testing.assert_close(links, before + torch.eye(6))
+    assert torch.equal(small.x, without.x)
 
 
 def unit_sums(edge_index: torch.Tensor, edge_weight: torch.Tensor) -> torch.Tensor:
