@@ -16,9 +16,9 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 # Of what the package asks for, only what it imports here.
 "$work/venv/bin/pip" install -q --no-deps lenskit==2025.8.1
-"$work/venv/bin/pip" install -q torch==2.13.0 numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 pyarrow==26.0.1 pydantic==2.14.4 \
-  structlog==26.1.0 rich==15.0.0 requests==2.34.2 humanize==4.17.0 xopen==2.1.0 lazy-loader==0.6 more-itertools==11.2.1 \
-  2> /dev/null
+"$work/venv/bin/pip" install -q torch==2.13.0 numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 pyarrow==26.0.1 \
+  pydantic==2.14.4 structlog==26.1.0 rich==15.0.0 requests==2.34.2 humanize==4.17.0 xopen==2.1.0 lazy-loader==0.6 \
+  more-itertools==11.2.1 2> /dev/null
 "$work/venv/bin/python" -W ignore - <<'PY'
 from collections import defaultdict
 from importlib.metadata import version

@@ -48,7 +48,8 @@ def compare(name, estimates):
 found, right = compare("99 users right, one wrong", [RIGHT] * 99 + [WRONG])
 assert abs(found - 0.5) < 1e-9 and abs(right - 0.99) < 1e-9, changed
 for perfect, expected in ((0, 0.6), (50, 2 / 3), (99, 9.96 / 13.96)):
-    found, right = compare(f"{perfect} users right, the others in 6 of 10", [RIGHT] * perfect + [MIXED] * (100 - perfect))
+    estimates = [RIGHT] * perfect + [MIXED] * (100 - perfect)
+    found, right = compare(f"{perfect} users right, the others in 6 of 10", estimates)
     assert abs(right - (perfect + 0.6 * (100 - perfect)) / 100) < 1e-9
     assert abs(found - expected) < 1e-9, changed
 

@@ -43,8 +43,8 @@ for users, nothing, more in (
         (400_000, 0.75, 1.06), (4_000_000, 0.75, 1.02), (300_000, 0.87, 1.2), (3_000_000, 0.87, 1.06)):
     table = bought(users, nothing, more)
     right = kruskal(*(rows.to_numpy() for _, rows in table.groupby("group")["spent"])).pvalue
-    found = {name: float(getattr(scikit_posthocs, f"posthoc_{name}")(table, val_col="spent", group_col="group").iloc[0, 1])
-             for name in ("dunn", "nemenyi", "conover")}
+    tests = {name: getattr(scikit_posthocs, f"posthoc_{name}") for name in ("dunn", "nemenyi", "conover")}
+    found = {name: float(test(table, val_col="spent", group_col="group").iloc[0, 1]) for name, test in tests.items()}
     ties = int((table["spent"] == 0).sum())
     print(f"{users:9,} users, {ties:9,} without any: scipy p = {right:.2g};",
           ", ".join(f"{name} {p:.2g}" for name, p in found.items()))
