@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 from scipy.linalg import lapack
-from scipy.special import softmax
 
 from graphcondense.domains.answers import BinaryAnswers, TargetAnswers, answers_of
 from graphcondense.domains.hetero import Array, HeteroSource, unit
@@ -189,6 +188,8 @@ def inverted(matrix: Array) -> Array:
 
 def probabilities(answers: Array) -> Array:
     """Rows ``[N, C]`` that sum to one."""
+    from scipy.special import softmax  # loads much, which methods without a teacher do not need
+
     out: Array = softmax(SCALE * answers, axis=1).astype(np.float32)
     return out
 

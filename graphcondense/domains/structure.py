@@ -97,13 +97,14 @@ class PairwiseMLP(Structure):
         self.last.bias.fill_(self.initial_bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        d = x.shape[1]
         x = x if self.coupled else x.detach()
-        # The bias of a layer before a batch norm cancels; both are kept for the paper's parameters.
-        a = x @ self.first.weight[:, :d].T + self.first.bias
-        b = x @ self.first.weight[:, d:].T
-        a, b = a - a.mean(0), b - b.mean(0)
-        scale = self.scale1 * (a.square().mean(0) + b.square().mean(0) + self.eps).rsqrt()
+        # Both halves of each unit at once. The bias of a layer before a batch norm cancels; both
+        # are kept for the paper's parameters.
+        halves = x @ self.first.weight.view(-1, x.shape[1]).T
+        halves = halves - halves.mean(0)
+        variance = halves.square().mean(0).view(-1, 2).sum(1)
+        a, b = halves.view(len(x), -1, 2).unbind(2)
+        scale = self.scale1 * (variance + self.eps).rsqrt()
         norm = self.norm2
         out = pair_logits(
             a * scale + self.shift1,

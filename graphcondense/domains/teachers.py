@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.special import softmax
 from torch import Tensor
 
 from graphcondense.domains.views import UNITS, Hidden, View, hidden_views, straight_views
@@ -432,6 +431,8 @@ def lesson(
     """Soft labels ``[N, C]`` by ridge regression on rows ``z [N, d]``: on those of training nodes
     ``[m]`` with labels ``given [m, C]`` and, where averaged soft labels are there, of the surest
     of the others."""
+    from scipy.special import softmax  # loads much, which methods without a teacher do not need
+
     labelled, targets, weight = train, given, np.ones(len(train), z.dtype)
     if smooth is not None:
         sure = surest(smooth, train)

@@ -25,7 +25,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
 
     kind = "node"
-    predictor = "GCN (2 layers, 256 hidden, 3 seeds)"
+    predictor = "GCN (2 layers, 256 hidden, 40 epochs, 3 seeds)"
     samples = True
     sample: torch.Tensor | None = None
     budget: tuple[float, float, int] | None = None
@@ -144,7 +144,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         task = self._scored()
         every = max(1, len(task.val))  # what is read was chosen
         return NodeEvaluator(
-            task, epochs=60, val_every=2, validation_nodes=every, device=self.device
+            task, epochs=40, val_every=4, validation_nodes=every, device=self.device
         )
 
     def finish(self, export: Data) -> Data:

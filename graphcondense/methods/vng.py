@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import nnls
 from torch import Generator
 
 from graphcondense.core.types import Synthetic
@@ -70,6 +69,8 @@ class VNG(Coarse):
 
 def carrying(rows: Sequence[Array], ridge: float) -> Array:
     """``argmin_{M >= 0} Σ_k ‖M V_k - V_{k+1}‖² + ridge σ² ‖M - I‖² [n, n]``, see :class:`VNG`."""
+    from scipy.optimize import nnls  # a hundred modules, which other methods need not load
+
     n = len(rows[0])
     before, after = np.concatenate(rows[:-1], 1), np.concatenate(rows[1:], 1)
     gram = before @ before.T

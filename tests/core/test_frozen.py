@@ -99,7 +99,7 @@ def test_settings_that_are_given_by_name_are_given_by_name_alone() -> None:
         (hashing.BLOCK, 8, 32),
         (cluster.HELD, 4, 16),  # float32
         (cover.HELD, 4, 64),
-        (pairs.TILE_VALUES, 4, 1),
+        (pairs.TILE_VALUES, 4, 0.5),
         (pairs.TILE_VALUES_GPU, 4, 256),
         (experts.SMALL, 1, 32),  # bytes
         (experts.TOGETHER, 1, 384),
@@ -110,7 +110,7 @@ def test_settings_that_are_given_by_name_are_given_by_name_alone() -> None:
         "buffer", "experts", "store",
     ],
 )  # fmt: skip
-def test_what_is_held_at_once(held: int, size: int, mebibytes: int) -> None:
+def test_what_is_held_at_once(held: int, size: int, mebibytes: float) -> None:
     """Work in blocks takes so much beside what it is given, whatever the data."""
     assert held * size == mebibytes * 2**20
 

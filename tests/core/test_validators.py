@@ -92,7 +92,7 @@ def test_scores_are_the_evaluators(setting: str) -> None:
     task = as_task(toy_graph())
     if setting == "inductive":
         task = task.subgraph(torch.cat([task.train, task.val]).sort().values)
-    by_hand = NodeEvaluator(task, epochs=60, val_every=2)
+    by_hand = NodeEvaluator(task, epochs=40, val_every=4)
     scores = found(small)["scores"]
     assert scores == {name: by_hand.score(small, name) for name in NAMES["node"]}
     assert found(small)["score"] == pytest.approx(sum(scores.values()) / 2)
@@ -124,7 +124,7 @@ def test_the_usual_architecture_by_name_gives_the_usual_bits() -> None:
     assert usual.condensed["hash"] == named.condensed["hash"]
     assert found(usual)["score"] == found(named)["score"]
     assert "scores" not in found(usual)
-    assert found(usual)["predictor"] == "GCN (2 layers, 256 hidden, 3 seeds)"
+    assert found(usual)["predictor"] == "GCN (2 layers, 256 hidden, 40 epochs, 3 seeds)"
 
 
 def test_a_choice_follows_the_judges(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_scores_of_a_sample_are_the_evaluators_on_it(setting: str) -> None:
     seen = torch.cat([task.train, task.val]).sort().values
     task = replace(task, val=task.val[drawn.sort().values])
     task = task.subgraph(seen) if setting == "inductive" else task
-    by_hand = NodeEvaluator(task, epochs=60, val_every=2).score(small)
+    by_hand = NodeEvaluator(task, epochs=40, val_every=4).score(small)
     assert found(small)["score"] == by_hand
 
 
@@ -249,7 +249,7 @@ def test_candidates_share_a_sample() -> None:
     task = as_task(toy_graph())
     drawn = torch.randperm(len(task.val), generator=torch.Generator().manual_seed(0))[:7]
     task = replace(task, val=task.val[drawn.sort().values])
-    by_hand = NodeEvaluator(task, epochs=60, val_every=2).score(small)
+    by_hand = NodeEvaluator(task, epochs=40, val_every=4).score(small)
     assert found(small)["score"] == by_hand
 
 
