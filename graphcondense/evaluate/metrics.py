@@ -54,7 +54,7 @@ class Score:
         return self._one(value) + ("" if spread is None else f" ± {self._one(spread)}")
 
     def _one(self, value: float) -> str:
-        return f"{100 * value:.1f}" if self.share else f"{value:.3f}"
+        return f"{100 * value:z.1f}" if self.share else f"{value:z.3f}"  # z: no minus before a zero
 
     @property
     def scale(self) -> float:
