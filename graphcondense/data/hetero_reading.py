@@ -30,7 +30,6 @@ from graphcondense.data.targets import (
     LabelKind,
     check_named,
     check_trained,
-    check_varied,
     fitting_metric,
     known_rows,
 )
@@ -74,7 +73,7 @@ def as_hetero(
             features, ``log(1 + degree)`` in each relation.
         target: the type to predict; needed where several types have ``y`` and ``train_mask``.
         name: what to call the data; by default their own ``name``, else ``"hetero"``.
-        label_kind: what labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
+        label_kind: what labels are, ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``; by default
             ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
             ``metric`` beside ``label_kind``, else accuracy for classes, ROC-AUC for binary tasks,
@@ -133,8 +132,6 @@ def as_hetero(
     else:
         outputs = int(y.shape[1])
         check_trained(trained, kind, f"{chosen} node")
-        if kind == "regression":
-            check_varied(trained, f"{chosen} nodes")
     return HeteroTask(
         HeteroGraph(x, relations),
         chosen,
