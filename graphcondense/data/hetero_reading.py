@@ -73,8 +73,8 @@ def as_hetero(
             features, ``log(1 + degree)`` in each relation.
         target: the type to predict; needed where several types have ``y`` and ``train_mask``.
         name: what to call the data; by default their own ``name``, else ``"hetero"``.
-        label_kind: what labels are, ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``; by default
-            ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
+        label_kind: what labels are, ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``; by
+            default ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
             ``metric`` beside ``label_kind``, else accuracy for classes, ROC-AUC for binary tasks,
             RMSE for regression.

@@ -114,7 +114,7 @@ def test_soft_labels_are_learnt_as_they_are() -> None:
     small.y = small.y.argmax(1)
     assert float(evaluator.fit("MLP", small, seeds=1).test_selected) < 2
     small.y = torch.full((10,), 3)
-    with pytest.raises(ValueError, match="of class 3; .* has classes 0..2"):
+    with pytest.raises(ValueError, match=r"of class 3; .* has classes 0\.\.2"):
         evaluator.fit("MLP", small, seeds=1)
 
 
