@@ -91,7 +91,7 @@ class Labelled:
         if self.label_kind == "soft":
             soft = y if y.dim() == 2 else functional.one_hot(y, self.num_outputs).float()
             group = soft[:, self._likeliest.to(y.device)].argmax(1)
-            return torch.where(soft.isnan().any(1), -1, group)
+            return group.masked_fill(soft.isnan().any(1), -1)
         if y.shape[1] > 1:
             return torch.zeros(len(y), dtype=torch.long, device=y.device)
         target = y[:, 0].contiguous()

@@ -260,7 +260,8 @@ class SoftAnswers(ClassAnswers):
         return super().sharp(soft, power or 1.0)
 
     def hard(self, soft: Array) -> Array:
-        return np.eye(soft.shape[1], dtype=np.float32)[soft.argmax(1)]
+        out: Array = np.eye(soft.shape[1], dtype=np.float32)[soft.argmax(1)]
+        return out
 
     def right(self, said: Tensor, wanted: Tensor) -> Tensor:
         return said.argmax(1) == wanted.argmax(1)

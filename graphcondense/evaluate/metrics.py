@@ -196,7 +196,8 @@ def top1(out: Tensor, y: Tensor) -> Tensor:
 def kl(out: Tensor, y: Tensor) -> Tensor:
     """Mean divergence of the probabilities that logits stand for from soft labels ``[m, C]``,
     ``Σ_c y_c log(y_c / p_c)``, in nats ``[S]``."""
-    return (torch.special.xlogy(y, y) - y * out.double().log_softmax(-1)).sum(-1).mean(-1)
+    each: Tensor = torch.special.xlogy(y, y) - y * out.double().log_softmax(-1)
+    return each.sum(-1).mean(-1)
 
 
 METRICS: dict[str, Metric] = {
