@@ -104,7 +104,8 @@ class Labelled:
     @cached_property
     def _likeliest(self) -> Tensor:
         """Of soft labels, the classes that are the likeliest of some training example."""
-        return torch.unique(self.labels[self.train].argmax(1))
+        classes: Tensor = torch.unique(self.labels[self.train].argmax(1))
+        return classes
 
     @cached_property
     def _bounds(self) -> Tensor:
