@@ -43,8 +43,10 @@ RESULTS = {
     "image": "results/images.md",
     "rows": "results/recommend.md",
     "link": "guide/links.md",
-    "hetero": "guide/hetero.md",
+    "hetero": "results/targets-hetero.md",
 }
+GUIDES = {"link": "guide/links.md#measured", "hetero": "guide/hetero.md#measured"}
+"""Where a table of :data:`RESULTS` stands that has no page of its own."""
 FLOORS = ("random", "whole", "all")
 PACKAGES = {
     "graphcondense": "Condense, save, load and update.",
@@ -141,7 +143,7 @@ def measured(cls: type[Method], kind: str) -> str:
         parts.append(f"**{heading}**\n\n" + "\n".join([head, rule, *shown]))
     if not parts:
         return "Not measured yet."
-    link = "../../" + RESULTS[kind].replace("results/", "results-")
+    link = "../../" + (GUIDES.get(kind) or RESULTS[kind].replace("results/", "results-"))
     return (
         f"Mean ± standard deviation. How these were measured: [results]({link}).\n\n"
         + "\n\n".join(parts)

@@ -521,6 +521,18 @@ def test_a_record_stays_with_copies(small: CondensedHetero) -> None:
     assert "CondensedHetero(quotient, 12 nodes" in repr(small)
 
 
+def test_a_target_without_labels_is_no_table_of_ratings() -> None:
+    """Nodes that are split are to be classified: their edges are not taken for users by items."""
+    data = HeteroData()
+    data["author"].x, data["paper"].x = torch.randn(20, 3), torch.randn(60, 4)
+    data["paper"].train_mask = torch.arange(60) < 30
+    ends = torch.stack([torch.arange(200) % 20, torch.arange(200) % 60])
+    data["author", "writes", "paper"].edge_index = ends
+    with pytest.raises(ValueError, match=r"'paper' has no y \(labels\).*as_interactions"):
+        graphcondense.condense(data, nodes=10, progress=False)
+    assert graphcondense.data.as_interactions(data).num_users == 20
+
+
 def test_pygs_loaders_run_on_it(small: CondensedHetero) -> None:
     if not _samples():
         pytest.skip("PyG samples neighbours with pyg-lib or torch-sparse")

@@ -20,8 +20,8 @@ from graphcondense.domains.hetero_teachers import HeteroTeacher
 from graphcondense.evaluate.hetero import HeteroEvaluator
 from graphcondense.methods import all_methods
 from tests.cases import toy_hetero
+from tests.targets import KINDS, LABELS, labels_of
 
-KINDS = ("tasks", "task", "numbers", "number")
 METHODS = sorted(name for name, kind in all_methods() if kind == "hetero")
 QUICK = {"epochs": 30, "hidden": 16, "dropout": 0.0, "lr": 0.02}
 
@@ -29,13 +29,8 @@ QUICK = {"epochs": 30, "hidden": 16, "dropout": 0.0, "lr": 0.02}
 def targets_hetero(kind: str, holes: float = 0.0) -> HeteroData:
     """The toy graph with labels that follow the features of papers."""
     data, rng = toy_hetero(), torch.Generator().manual_seed(5)
-    x = data["paper"].x
-    said = x @ torch.randn(x.shape[1], 3 if kind in ("tasks", "numbers") else 1, generator=rng)
-    y = (said > 0.5).float() if kind in ("tasks", "task") else 3 * said + 10
-    if holes:
-        y = torch.where(torch.rand(y.shape, generator=rng) < holes, torch.nan, y)
-    data["paper"].y = y
-    data["paper"].label_kind = "binary" if kind in ("tasks", "task") else "regression"
+    data["paper"].y = labels_of(data["paper"].x, kind, 0.5, holes, rng)
+    data["paper"].label_kind = LABELS[kind]
     return data
 
 
@@ -46,6 +41,7 @@ def targets_hetero(kind: str, holes: float = 0.0) -> HeteroData:
         ("task", "binary", "rocauc", 2),
         ("numbers", "regression", "rmse", 1),
         ("number", "regression", "rmse", 5),
+        ("soft", "soft", "top1", 3),
     ],
 )
 def test_what_labels_are(kind: str, label_kind: str, metric: str, groups: int) -> None:
@@ -53,11 +49,10 @@ def test_what_labels_are(kind: str, label_kind: str, metric: str, groups: int) -
     assert (task.label_kind, task.metric, task.num_groups) == (label_kind, metric, groups)
     assert task.y.dtype == torch.float32
     assert task.y.shape == (120, task.num_classes)
-    assert (
-        f"{task.num_classes} {'tasks' if label_kind == 'binary' else 'targets'} of 'paper'"
-        in repr(task)
-    )
-    other = as_hetero(targets_hetero(kind), metric="f1" if label_kind == "binary" else "r2")
+    counted = {"binary": "tasks", "regression": "targets", "soft": "classes"}[label_kind]
+    assert f"{task.num_classes} {counted} of 'paper'" in repr(task)
+    metrics = {"binary": "f1", "regression": "r2", "soft": "kl"}
+    other = as_hetero(targets_hetero(kind), metric=metrics[label_kind])
     assert other.metric != metric
     assert other.digest != task.digest
 
@@ -120,6 +115,8 @@ def test_every_method_takes_them(name: str, kind: str, tmp_path: Path) -> None:
     assert (about["tasks"], about["label_kind"]) == (task.num_classes, task.label_kind)
     if name == "quotient":
         assert not y.isnan().any()
+    if task.label_kind == "soft":
+        torch.testing.assert_close(y.sum(1), torch.ones(14))
     if task.label_kind == "binary":
         known = y[~y.isnan()]
         assert bool(((known >= 0) & (known <= 1)).all())
@@ -130,12 +127,12 @@ def test_every_method_takes_them(name: str, kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("kind", ["tasks", "number"])
+@pytest.mark.parametrize("kind", ["tasks", "number", "soft"])
 def test_hidden_labels_are_unreachable(name: str, kind: str) -> None:
     data, other = targets_hetero(kind), targets_hetero(kind)
     hidden = ~(data["paper"].train_mask | data["paper"].val_mask)
-    change = (lambda y: 1 - y) if kind == "tasks" else (lambda y: 9 * y)
-    other["paper"].y[hidden] = change(other["paper"].y[hidden])
+    y = other["paper"].y[hidden]
+    other["paper"].y[hidden] = {"tasks": 1 - y, "number": 9 * y, "soft": y.flip(1)}[kind]
     one, two = (graphcondense.condense(d, name, nodes=12, progress=False) for d in (data, other))
     assert one.condensed["hash"] == two.condensed["hash"]
     assert one.condensed["data"]["digest"] == two.condensed["data"]["digest"]
@@ -166,6 +163,11 @@ def test_what_the_teacher_says() -> None:
     taught = HeteroTeacher().teach(HeteroSource(tasks.blind(True)), np.random.default_rng(0))
     assert taught.threshold is not None
     assert ((taught.soft >= 0) & (taught.soft <= 1)).all()
+    soft = as_hetero(targets_hetero("soft", holes=0.2))
+    said = HeteroTeacher().teach(HeteroSource(soft.blind(True)), np.random.default_rng(0)).soft
+    np.testing.assert_allclose(said[soft.train.numpy()], soft.y[soft.train], rtol=1e-6)
+    np.testing.assert_allclose(said.sum(1), 1, rtol=1e-5)
+    assert (said.argmax(1) == soft.y.nan_to_num().argmax(1).numpy())[soft.test.numpy()].mean() > 0.7
     right = (taught.soft[tasks.test.numpy()] > 0.5) == tasks.y[tasks.test].numpy()
     assert right.mean() > 0.8
 

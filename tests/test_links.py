@@ -414,6 +414,15 @@ def test_wrong_methods_and_kinds_are_refused(task: LinkTask) -> None:
 # --- evaluation -----------------------------------------------------------------------------------
 
 
+def test_vectors_that_are_all_alike_put_no_link_first() -> None:
+    """As an encoder makes them of a graph without links; no rounding tells right from wrong."""
+    rng = torch.Generator().manual_seed(0)
+    links = Links(torch.arange(100).view(2, 50), tails=torch.arange(99).expand(50, 99))
+    for k in (16, 64, 100, 128) * 5:
+        z = torch.randn(k, generator=rng).expand(200, k).contiguous()
+        assert ranks_of(z, links).unique().tolist() == [50.5]
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_ranks_are_ogb_s(shared: bool) -> None:
     evaluate = pytest.importorskip("ogb.linkproppred").Evaluator(name="ogbl-citation2")

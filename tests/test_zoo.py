@@ -408,6 +408,7 @@ def test_scores_of_several_sets_are_not_those_of_one(tmp_path: Path) -> None:
     ("kind", "words"),
     [
         ("numbers", "numbers to be predicted, 3 a node, as `torch.nn.functional.mse_loss`"),
+        ("soft", r"a probability for each of 3 classes, as `torch.nn.functional.cross_entropy`"),
         ("tasks", r"several labels a node, 3 of them, .*binary_cross_entropy_with_logits"),
     ],
 )
@@ -419,7 +420,7 @@ def test_cards_tell_labels_and_scores_as_they_are(kind: str, words: str, tmp_pat
     path = zoo.push(run, tmp_path, name="a", **ORIGIN)
     card = path.with_suffix(".md").read_text()
     assert re.search(words, card)
-    assert "cross_entropy` takes" not in card
+    assert ("cross_entropy` takes" in card) == (kind == "soft")
     entry = zoo.entries(tmp_path)["a"]
     value, mean = report.rows[0].test_selected, entry.scores["SGC"]["mean"]
     if kind == "numbers":
@@ -427,7 +428,8 @@ def test_cards_tell_labels_and_scores_as_they_are(kind: str, words: str, tmp_pat
         assert "rmse in its own unit (lower is better) on 15 test examples" in entry.protocol
     else:
         assert mean == round(100 * value, 2)
-        assert "rocauc in % on" in entry.protocol
+        score = {"tasks": "rocauc", "soft": "top1"}[kind]
+        assert f"{score} in % on" in entry.protocol
 
 
 def test_names_are_sorted_as_people_do() -> None:

@@ -48,7 +48,7 @@ class Where(Table):
     ) = None
     data_seed: int = 0
     normalize: Literal["auto", "row", "standard", "none"] = "auto"
-    label_kind: Literal["classes", "binary", "regression"] | None = None
+    label_kind: Literal["classes", "binary", "regression", "soft"] | None = None
 
     def load(self, kind: str | None = None, memory: int | str | None = None) -> Task:
         """The data, as :func:`graphcondense.condense` takes them.

@@ -25,7 +25,7 @@ COSTS = {
     "experts": "networks are trained on the real data first",
 }
 """Classes of cost, cheapest first."""
-LABEL_KINDS = ("classes", "binary", "regression")
+LABEL_KINDS = ("classes", "binary", "regression", "soft")
 """What labels may be: one class, several tasks of two labels each, or numbers."""
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See

@@ -89,8 +89,8 @@ def load(
         kind: which kind of data, where several have a set of this name: ``load("digits",
             kind="image")``. By default the first in :func:`datasets`.
         label_kind: what labels are that may be one or the other, such as one-hot rows:
-            ``"classes"``, ``"binary"`` or ``"regression"``; of one graph, sets of graphs and
-            heterogeneous graphs.
+            ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``; of one graph, sets of
+            graphs and heterogeneous graphs.
 
     Returns:
         A ``Data`` with ``x [n, d]`` float32 (a CSR tensor if the file has it sparse),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from graphcondense.data.frame_columns import check_column, names_of
 from graphcondense.data.labels import counts_up, few
-from graphcondense.data.targets import LabelKind
+from graphcondense.data.targets import LabelKind, are_probabilities
 from graphcondense.ops.arrays import Array
 
 if TYPE_CHECKING:
@@ -208,7 +208,8 @@ def _several(
     if label_kind == "classes":
         raise ValueError(
             f"target has {len(targets)} columns, which are several tasks, and classes are one "
-            "column: name one of them, or say label_kind='binary' or 'regression'"
+            "column: name one of them, or say label_kind='binary', 'regression' or, of "
+            "probabilities, 'soft'"
         )
     for name in targets:
         _check_values(
@@ -218,6 +219,11 @@ def _several(
     binary = bool(((y == 0) | (y == 1) | y.isnan()).all())
     if label_kind == "binary" and not binary:
         raise ValueError(f"targets {few(targets)} have values other than 0, 1 and none")
+    if label_kind is None and not binary and are_probabilities(y):
+        raise ValueError(
+            f"targets {few(targets)} add up to one in every row: if they are probabilities of "
+            "classes say label_kind='soft', if they are numbers label_kind='regression'"
+        )
     return y, label_kind or ("binary" if binary else "regression"), list(targets)
 
 

@@ -138,6 +138,11 @@ def targets_of(
     if not y.shape[1]:
         raise ValueError("y has no entries: each graph needs one label a task")
     label_kind = label_kind or _label_kind_of(y, plain, metric)
+    if label_kind == "soft":
+        raise ValueError(
+            "soft labels are for the nodes of one graph; of graphs y.argmax(-1) makes one class "
+            f"each, and the probabilities are numbers by label_kind='regression'{_SAY}"
+        )
     if label_kind == "classes":
         return _classes(y), label_kind
     y = targets.check_values(y, label_kind, "graph")
@@ -155,6 +160,12 @@ def _label_kind_of(y: Tensor, plain: bool, metric: str | None) -> LabelKind:
     if not y.is_floating_point() and single and (plain or not binary):
         return "classes"
     one_hot = is_one_hot(y)
+    if not binary and metric is None and targets.are_probabilities(y):
+        raise ValueError(
+            f"the labels y {list(y.shape)} add up to one: if they are probabilities of classes "
+            f"y.argmax(-1) makes one class a graph, if they are numbers say "
+            f"label_kind='regression'{_SAY}"
+        )
     if not one_hot and (binary or not counts_up(known)):
         return "binary" if binary else "regression"
     fitting = next((k for k, fit in FITTING.items() if metric in fit), None)
@@ -307,5 +318,3 @@ def check_splits(y: Tensor, train: Tensor, label_kind: LabelKind) -> None:
         )
         return
     targets.check_trained(y[train], label_kind, "graph")
-    if label_kind == "regression":
-        targets.check_varied(y[train], "graphs")

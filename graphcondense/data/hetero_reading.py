@@ -15,7 +15,7 @@ from torch import Tensor
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.labels import count_classes
 from graphcondense.data.link_parts import refuse_part
-from graphcondense.data.node_splits import DRAW, node_splits
+from graphcondense.data.node_splits import DRAW, classifies, node_splits
 from graphcondense.data.reading import (
     check_weighted,
     check_weights,
@@ -30,7 +30,6 @@ from graphcondense.data.targets import (
     LabelKind,
     check_named,
     check_trained,
-    check_varied,
     fitting_metric,
     known_rows,
 )
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
 
 
 def is_hetero(data: Any) -> bool:
-    """Whether this is a heterogeneous graph in which nodes of some type have labels, or a data set
-    of one."""
+    """Whether this is a heterogeneous graph whose nodes are to be classified, or a data set of
+    one."""
     one = only(data)
-    if not hasattr(one, "edge_types") or not any("y" in one[kind] for kind in one.node_types):
+    if not hasattr(one, "edge_types") or not classifies(one):
         return False
     refuse_part(one)
     return True
@@ -74,8 +73,8 @@ def as_hetero(
             features, ``log(1 + degree)`` in each relation.
         target: the type to predict; needed where several types have ``y`` and ``train_mask``.
         name: what to call the data; by default their own ``name``, else ``"hetero"``.
-        label_kind: what labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
-            ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
+        label_kind: what labels are, ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``; by
+            default ``data[target].label_kind`` or ``data.label_kind``, and else by their looks.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
             ``metric`` beside ``label_kind``, else accuracy for classes, ROC-AUC for binary tasks,
             RMSE for regression.
@@ -133,8 +132,6 @@ def as_hetero(
     else:
         outputs = int(y.shape[1])
         check_trained(trained, kind, f"{chosen} node")
-        if kind == "regression":
-            check_varied(trained, f"{chosen} nodes")
     return HeteroTask(
         HeteroGraph(x, relations),
         chosen,
@@ -256,7 +253,8 @@ def _target(data: Any, asked: str | None) -> str:
             f"the types {', '.join(able)} have y and train_mask: say which is classified, "
             f"graphcondense.data.as_hetero(data, target={able[0]!r})"
         )
-    lacking = asked or (labelled[0] if labelled else data.node_types[0])
+    split = [kind for kind in data.node_types if "train_mask" in data[kind]]
+    lacking = asked or [*labelled, *split, *data.node_types][0]
     if not able or "y" not in data[lacking]:
         absent = "y (labels)" if "y" not in data[lacking] else "train_mask"
         how = f" ({DRAW})" if absent == "train_mask" else ""

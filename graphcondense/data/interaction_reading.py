@@ -21,7 +21,7 @@ from graphcondense.data.interaction_matrices import (
 from graphcondense.data.interaction_splits import given_split, random_split
 from graphcondense.data.interactions import Duplicates, InteractionTask
 from graphcondense.data.link_parts import PARTS
-from graphcondense.data.node_splits import MASKS
+from graphcondense.data.node_splits import MASKS, classifies
 from graphcondense.data.sequences import only
 from graphcondense.ops.arrays import plain, real_numbers
 from graphcondense.ops.fields import Seed, check_each
@@ -109,16 +109,15 @@ def as_interactions(
 def is_rows(data: Any) -> bool:
     """Whether this looks like users by items, in one of the forms that are understood.
 
-    A ``HeteroData`` with labels is a heterogeneous graph, though it may have such edges.
+    A ``HeteroData`` whose nodes are to be classified is a heterogeneous graph, though it may have
+    such edges.
     """
     if isinstance(data, InteractionTask) or is_sparse(data) or _is_frame(data):
         return True
     if has_parts(data):
         return _is_frame(data["train"]) or is_matrix(data["train"])
     one = only(data)
-    if not hasattr(one, "edge_types"):
-        return False
-    return not any("y" in one[kind] for kind in one.node_types)
+    return hasattr(one, "edge_types") and not classifies(one)
 
 
 def _is_frame(data: object) -> bool:

@@ -31,7 +31,6 @@ from graphcondense.data.targets import (
     LabelKind,
     check_named,
     check_trained,
-    check_varied,
     fitting_metric,
 )
 from graphcondense.data.task import NodeTask, compact
@@ -83,7 +82,8 @@ def as_task(
             NumPy arrays.
         name: what to call the data; by default the dataset's own name.
         need_test: also require a non-empty test split.
-        label_kind: what the labels are, ``"classes"``, ``"binary"`` or ``"regression"``; by default
+        label_kind: what the labels are, ``"classes"``, ``"binary"``, ``"regression"`` or ``"soft"``
+            (``[n, C]``, a probability for each class, a row of NaN for none); by default
             ``data.label_kind``, and where there is none what is said above.
         metric: one of :data:`~graphcondense.data.targets.METRICS` that fits the labels; by default
             ``data.metric``, of OGB's sets their own, else accuracy for classes, ROC-AUC for binary
@@ -208,8 +208,6 @@ def _checked(
     )
     if label_kind != "classes":
         check_trained(y[task.train], label_kind, "node")
-        if label_kind == "regression":
-            check_varied(y[task.train], "nodes")
         return task
     anew = "number them anew: known = y >= 0; y[known] = torch.unique(y[known], "
     count_classes(

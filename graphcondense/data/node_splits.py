@@ -73,3 +73,9 @@ def _ids(said: Callable[[str], Any], n: int, owner: str) -> str:
                 f"torch_geometric.utils.index_to_mask(ids, {n}), and so val_mask and test_mask"
             )
     return ""
+
+
+def classifies(data: Any) -> bool:
+    """Whether nodes of some type of a ``HeteroData`` have labels, or a training mask, by which they
+    should have some."""
+    return any(name in data[kind] for kind in data.node_types for name in ("y", "train_mask"))

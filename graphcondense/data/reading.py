@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from graphcondense.data.targets import FITTING, LabelKind, check_values
+from graphcondense.data.targets import FITTING, LabelKind, are_probabilities, check_values
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.arrays import check_sizes, plain, sparse
 
@@ -214,6 +214,11 @@ def targets(
         raise ValueError(f"{owner}x has {n} nodes but {what} has {len(given)} labels")
     if given.dim() == 2 and not given.shape[1]:
         raise ValueError(f"{what} has no columns: each node needs one target a task")
+    if label_kind == "soft" and given.dim() == 1:
+        raise ValueError(
+            f"{what} has one number a node, and soft labels are [nodes, classes]: of classes "
+            "torch.nn.functional.one_hot(y).float(), or say label_kind='classes'"
+        )
     out = check_values(given.reshape(n, -1), label_kind, "node")
     check_sizes(out[~out.isnan()], f"a target of {what}")
     return out, label_kind
@@ -256,12 +261,11 @@ def _looks(y: Tensor, what: str, say: str) -> LabelKind:
             f"{what} has shape {shape} and whole numbers other than 0 and 1: if they are numbers "
             f"say label_kind='regression'; {other}{say}"
         )
-    sums = y.sum(1)
-    if bool((y >= 0).all()) and bool(((sums - 1).abs() < 1e-3).all()):
+    if are_probabilities(y):
         raise ValueError(
             f"{what} has shape {shape}, and its rows add up to one: if they are probabilities of "
-            "classes, real data need one class a node, y = y.argmax(1); if they are numbers say "
-            f"label_kind='regression'{say}"
+            "classes say label_kind='soft', if they are numbers label_kind='regression'"
+            f"{say}; y = y.argmax(1) makes one class a node"
         )
     return "regression"
 

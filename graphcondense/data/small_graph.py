@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
+OF_CLASSES = ("classes", "soft")
+"""Kinds of labels of which a small graph has classes, or a probability for each class."""
+
+
 def read_labelled(
     small: Data, real: NodeTask
 ) -> tuple[np.ndarray | sp.csr_matrix, sp.csr_matrix, np.ndarray, Tensor]:
@@ -70,7 +74,7 @@ def small_labels(
         owner: whose they are.
         real: the real graph, whose kind of labels these are.
     """
-    if real.label_kind == "classes":
+    if real.label_kind in OF_CLASSES:
         y = labels(said("y"), n, owner, soft=True)
     else:
         # Probabilities are no labels of binary tasks, but those of a small graph.
@@ -84,7 +88,7 @@ def check_small_labels(found: Tensor, real: Outputs) -> None:
     """Raise a ValueError unless labels of the nodes that are trained on suit the real graph."""
     if not len(found):
         raise ValueError("the small graph has no training nodes (its train_mask is all False)")
-    if real.label_kind != "classes":
+    if real.label_kind not in OF_CLASSES:
         _check_targets(found, real)
     elif found.dim() == 2:
         class_weights(found, real.num_classes, "the small graph", real.name)

@@ -11,21 +11,26 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from graphcondense.data.labels import few
+from graphcondense.data.labels import few, first_of
 
-LabelKind = Literal["classes", "binary", "regression"]
+LabelKind = Literal["classes", "binary", "regression", "soft"]
 """What labels are."""
 
-METRICS = ("accuracy", "rocauc", "ap", "f1", "macro-f1", "rmse", "mae", "r2")
-"""Scores; of ``rmse`` and ``mae`` less is better."""
+METRICS = ("accuracy", "rocauc", "ap", "f1", "macro-f1", "rmse", "mae", "r2", "top1", "kl")
+"""Scores; of ``rmse``, ``mae`` and ``kl`` less is better."""
 
 FITTING: Mapping[LabelKind, tuple[str, ...]] = {
     "classes": ("accuracy",),
     "binary": ("rocauc", "ap", "accuracy", "f1", "macro-f1"),
     "regression": ("rmse", "mae", "r2"),
+    "soft": ("top1", "kl"),
 }
 """Which scores go with which labels; the first is the default."""
+
+TOLERANCE = 1e-3
+"""How far from one the probabilities of an example may add up to."""
 
 BINS = 5
 """Groups of equal size that regression targets fall into, as classes do in classification."""
@@ -35,8 +40,9 @@ class Labelled:
     """Labelled examples: what checked graphs and checked sets of graphs share.
 
     Attributes:
-        label_kind: ``"classes"`` (one class each), ``"binary"`` (tasks with labels 0, 1 or NaN) or
-            ``"regression"`` (targets that are numbers or NaN).
+        label_kind: ``"classes"`` (one class each), ``"binary"`` (tasks with labels 0, 1 or NaN),
+            ``"regression"`` (targets that are numbers or NaN) or ``"soft"`` (a probability for each
+            class).
         metric: the score, one of :data:`METRICS`.
         train: indices of the training examples.
     """
@@ -60,18 +66,20 @@ class Labelled:
     @property
     def outputs(self) -> str:
         """What :attr:`num_outputs` counts, in a word."""
-        return {"classes": "classes", "binary": "tasks", "regression": "targets"}[self.label_kind]
+        return {"binary": "tasks", "regression": "targets"}.get(self.label_kind, "classes")
 
     @property
     def larger_is_better(self) -> bool:
-        return self.metric not in ("rmse", "mae")
+        return self.metric not in ("rmse", "mae", "kl")
 
     @cached_property
     def groups(self) -> Tensor:
         """The group of each example ``[n]`` that budgets and class-wise matching speak of.
 
-        Classes; the two labels of a single binary task; :data:`BINS` equally large bins of a
-        single regression target, bounds from the training examples; one group for several tasks.
+        Classes; of soft labels the likeliest of those classes that are the likeliest of some
+        training example, which are numbered anew; the two labels of a single binary task;
+        :data:`BINS` equally large bins of a single regression target, bounds from the training
+        examples; one group for several tasks.
         ``-1``: an example without a label.
         """
         return self.group_of(self.labels)
@@ -80,6 +88,10 @@ class Labelled:
         """The group of each label ``[m]`` or ``[m, T]``; of soft labels the nearest one."""
         if self.label_kind == "classes":
             return y if y.dim() == 1 else y.argmax(1)
+        if self.label_kind == "soft":
+            soft = y if y.dim() == 2 else functional.one_hot(y, self.num_outputs).float()
+            group = soft[:, self._likeliest.to(y.device)].argmax(1)
+            return group.masked_fill(soft.isnan().any(1), -1)
         if y.shape[1] > 1:
             return torch.zeros(len(y), dtype=torch.long, device=y.device)
         target = y[:, 0].contiguous()
@@ -88,6 +100,12 @@ class Labelled:
         bounds = self._bounds.to(target)
         binned = torch.bucketize(target, bounds, right=True)
         return torch.where(target.isnan(), -1, binned)
+
+    @cached_property
+    def _likeliest(self) -> Tensor:
+        """Of soft labels, the classes that are the likeliest of some training example."""
+        classes: Tensor = torch.unique(self.labels[self.train].argmax(1))
+        return classes
 
     @cached_property
     def _bounds(self) -> Tensor:
@@ -172,19 +190,61 @@ def check_values(y: Tensor, label_kind: LabelKind, what: str) -> Tensor:
         what: an example, such as ``"node"``.
 
     Raises:
-        ValueError: an infinite one; of binary tasks one that is not 0, 1 or NaN.
+        ValueError: an infinite one; of binary tasks one that is not 0, 1 or NaN; of soft labels a
+            row that is no probabilities.
     """
     y = y.float()
     if bool(y.isinf().any()):
         raise ValueError(f"{what} {int(y.isinf().any(1).nonzero()[0])} has an infinite target y")
+    if label_kind == "soft":
+        return probabilities(y, what)
     if label_kind == "binary" and not bool(((y == 0) | (y == 1) | y.isnan()).all()):
         i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
         raise ValueError(f"{what} {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
     return y
 
 
+def probabilities(y: Tensor, what: str) -> Tensor:
+    """Soft labels ``[n, C]`` whose rows add up to one exactly; a row of NaN is none.
+
+    Args:
+        y: ``[n, C]`` float32.
+        what: an example, such as ``"node"``.
+
+    Raises:
+        ValueError: one class alone; a number below 0, a row that does not add up to one, one that
+            is NaN in part.
+    """
+    if y.shape[1] < 2:
+        raise ValueError(
+            f"soft labels are [{what}s, classes], a probability for each of two classes or more, "
+            f"got {list(y.shape)}; one column of probabilities is torch.stack([1 - y, y], 1)"
+        )
+    none = y.isnan().all(1)
+    bad = ~none & ~((y >= 0).all(1) & ((y.sum(1) - 1).abs() < TOLERANCE))
+    for i in bad.nonzero().flatten()[:1].tolist():
+        raise ValueError(
+            f"{what} {i} has the soft label ({first_of(y[i])}): probabilities are not below 0, and "
+            "their sum is 1; y / y.sum(1, keepdim=True) makes them of weights, and a row of NaN "
+            "alone is no label"
+        )
+    return y / y.sum(1, keepdim=True)
+
+
+def are_probabilities(y: Tensor) -> bool:
+    """Whether the known rows of ``y [n, C]`` look like probabilities of classes.
+
+    >>> are_probabilities(torch.tensor([[0.3, 0.7], [torch.nan, torch.nan]]))
+    True
+    """
+    known = y[~y.isnan().all(1)].double()
+    sums = (known.sum(1) - 1).abs() < TOLERANCE
+    return len(known) > 0 and y.shape[1] > 1 and bool((sums & (known >= 0).all(1)).all())
+
+
 def check_trained(y: Tensor, label_kind: LabelKind, what: str) -> None:
-    """Raise a ValueError unless every task has labels to learn from, of training examples.
+    """Raise a ValueError unless every task has labels to learn from, of training examples, and,
+    where labels are numbers or soft ones, different ones.
 
     Args:
         y: labels ``[m, T]`` of the training examples, not of ``"classes"``.
@@ -196,6 +256,13 @@ def check_trained(y: Tensor, label_kind: LabelKind, what: str) -> None:
             f"task {few(lacking)} has no label in the training split (all NaN); remove its "
             "column from y"
         )
+    if label_kind == "regression":
+        _check_varied(y, what)
+    if label_kind == "soft" and torch.equal(y, y[:1].expand_as(y)):
+        raise ValueError(
+            f"all training {what}s have the soft label ({first_of(y[0])}): nothing can be learnt "
+            "of a constant; draw another split, or give other labels"
+        )
     if label_kind == "binary":
         for value in (0, 1):
             lacking = (~(y == value).any(0)).nonzero().flatten().tolist()
@@ -206,7 +273,7 @@ def check_trained(y: Tensor, label_kind: LabelKind, what: str) -> None:
                 )
 
 
-def check_varied(y: Tensor, what: str) -> None:
+def _check_varied(y: Tensor, what: str) -> None:
     """Raise a ValueError for a regression target ``[m, T]`` that is the same for all training
     examples: nothing could be learnt of it."""
     known = ~y.isnan()
@@ -214,6 +281,6 @@ def check_varied(y: Tensor, what: str) -> None:
     high = torch.where(known, y, -torch.inf).amax(0)
     for t in (low == high).nonzero().flatten()[:1].tolist():
         raise ValueError(
-            f"target {t} is {float(low[t]):g} for all training {what}: nothing can be learnt of a "
+            f"target {t} is {float(low[t]):g} for all training {what}s: nothing can be learnt of a "
             "constant; remove its column from y, or draw another split"
         )

@@ -76,8 +76,9 @@ class NodeTask(OneGraph, Labelled):
             without a label are taken out of them: no score can count such a node.
         num_classes: number of classes; of other labels how many tasks or targets there are.
         name: what to call the data in a report.
-        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN) or
-            ``"regression"`` (targets that are numbers or NaN).
+        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN),
+            ``"regression"`` (targets that are numbers or NaN) or ``"soft"`` (a probability for each
+            class; a row of NaN is none).
         metric: the score, one of :data:`~graphcondense.data.targets.METRICS`.
         left_out: by split, the nodes that were taken out of it.
         shared: what is made of features and edges alone, see :attr:`graph`.
@@ -272,10 +273,14 @@ def classified(task: NodeTask, what: str) -> NodeTask:
     """
     if task.label_kind == "classes":
         return task
-    words = {"binary": "several labels a node", "regression": "numbers as targets"}
+    has, instead = {
+        "binary": ("several labels a node", "one column of it"),
+        "regression": ("numbers as targets", "y > y.median()"),
+        "soft": ("a probability for each class", "y.argmax(1)"),
+    }[task.label_kind]
     raise ValueError(
-        f"{what} needs one class a node, and {task.name} has {words[task.label_kind]} "
-        f"({task.label_kind}); give it data with a y of classes, such as one column of it"
+        f"{what} needs one class a node, and {task.name} has {has} ({task.label_kind}); give it "
+        f"data with a y of classes, such as {instead}"
     )
 
 

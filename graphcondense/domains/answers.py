@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -149,17 +149,10 @@ class TargetAnswers:
     middle: Tensor
     scaled: Callable[[Tensor], Tensor]
 
-    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
-        held = None
-        if real.validation is not None:
-            nodes, y = real.validation
-            held = nodes, self.scaled(y)
-        train, given = real.task.train.numpy(), real.targets.cpu().numpy()
-        return TargetTeacher(self.limits).teach(
-            rows, adj, train, given, self.middle.numpy(), held, place
-        )
-
     limits = (-np.inf, np.inf)
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        return _targets_taught(self, rows, adj, real, place)
 
     def sharp(self, soft: Array, power: float | None) -> Array:
         if power is not None:
@@ -248,6 +241,35 @@ class BinaryAnswers(TargetAnswers):
         return out
 
 
+@dataclass(frozen=True)
+class SoftAnswers(ClassAnswers):
+    """Soft labels over classes that the data themselves have.
+
+    Attributes:
+        middle: their mean over training nodes ``[C]``.
+    """
+
+    middle: Tensor
+    limits: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def teach(self, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place) -> Taught:
+        taught = _targets_taught(self, rows, adj, real, place)
+        return replace(taught, soft=self.allowed(taught.soft))
+
+    def sharp(self, soft: Array, power: float | None) -> Array:
+        return super().sharp(soft, power or 1.0)
+
+    def hard(self, soft: Array) -> Array:
+        out: Array = np.eye(soft.shape[1], dtype=np.float32)[soft.argmax(1)]
+        return out
+
+    def right(self, said: Tensor, wanted: Tensor) -> Tensor:
+        return said.argmax(1) == wanted.argmax(1)
+
+    def held(self, real: NodeSource) -> tuple[Tensor, Tensor]:
+        return real.validation or (real.task.train, real.targets.cpu())
+
+
 def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
     """Probabilities ``[N, T]`` whose odds are taken to a power, counted from those of ``middle``.
 
@@ -262,6 +284,29 @@ def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
     return out
 
 
+class OfTargets(Protocol):
+    """Labels that a regression learns: the mean of those that are known ``[T]``, and the smallest
+    and largest there can be."""
+
+    @property
+    def middle(self) -> Tensor: ...
+    @property
+    def limits(self) -> tuple[float, float]: ...
+
+
+def _targets_taught(
+    labels: OfTargets, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place
+) -> Taught:
+    """What regressions say of all nodes, who are told labels as models learn them."""
+    held = None
+    if real.validation is not None:
+        nodes, y = real.validation
+        held = nodes, real.task.scaled(y)
+    train, given = real.task.train.numpy(), real.targets.cpu().numpy()
+    teacher, middle = TargetTeacher(labels.limits), labels.middle.numpy()
+    return teacher.teach(rows, adj, train, given, middle, held, place)
+
+
 def _of_targets(form: type[TargetAnswers]) -> Callable[[Told], Answers]:
     def made(real: Told) -> Answers:
         middle = real.targets.cpu().nanmean(0)
@@ -274,6 +319,7 @@ ANSWERS: Mapping[str, Callable[[Told], Answers]] = {
     "classes": lambda real: ClassAnswers(real.num_classes),
     "binary": _of_targets(BinaryAnswers),
     "regression": _of_targets(TargetAnswers),
+    "soft": lambda real: SoftAnswers(real.task.num_outputs, real.targets.cpu().mean(0)),
 }
 """By the kind of labels."""
 

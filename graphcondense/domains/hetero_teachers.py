@@ -45,7 +45,7 @@ class HeteroTaught:
             return "none: every node has a label"
         if np.isnan(self.score):
             score = "not validated"
-        elif label_kind == "classes":
+        elif label_kind in ("classes", "soft"):
             score = f"right on {self.score:.1%} of validation nodes"
         else:
             score = f"squared error {self.score:.4f} on validation nodes"
@@ -291,9 +291,41 @@ class TargetLesson:
         return soft, threshold
 
 
+class SoftLesson(ClassLesson):
+    """Soft labels that the data themselves have: they are what is learnt, less their mean."""
+
+    def __init__(self, real: HeteroSource) -> None:
+        self.train, self.held = real.task.train.numpy(), real.validation
+        self.own: Array = real.targets.numpy().astype(np.float32)
+        self.middle: Array = self.own.mean(0)
+        self.given: Array = self.own - self.middle
+
+    def heard(self, answers: Array) -> Array:
+        above = (answers + self.middle).clip(1e-6)
+        out: Array = (above / above.sum(1, keepdims=True)).astype(np.float32)
+        return out
+
+    def score(self, answers: Array) -> float:
+        """The share of validation nodes whose likeliest class answers are right on."""
+        if self.held is None:
+            return float("nan")
+        nodes, wanted = (part.numpy() for part in self.held)
+        said = (answers[nodes] + self.middle).argmax(1)
+        return float((said == wanted.argmax(1)).mean())
+
+    def labels(self, answers: Array, known: Array) -> Array:
+        out = self.heard(answers)
+        out[self.train] = self.own
+        return out
+
+    def finished(self, answers: Array) -> tuple[Array, float | None]:
+        return self.labels(answers, answers), None
+
+
 LESSONS: Mapping[str, Callable[[HeteroSource], Lesson]] = {
     "classes": ClassLesson,
     "binary": TargetLesson,
     "regression": TargetLesson,
+    "soft": SoftLesson,
 }
 """By the kind of labels."""

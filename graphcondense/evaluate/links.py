@@ -378,8 +378,8 @@ def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
         return torch.cat(parts) if parts else z.new_zeros(0)
 
     ends = links.ends.to(z.device)
-    right = scores(ends)
     if links.pairs is not None:
+        right = scores(ends)
         wrong = scores(links.pairs.to(z.device))
         wrong = wrong.where(~wrong.isnan(), torch.inf).sort().values
         above = len(wrong) - torch.searchsorted(wrong, right, right=True)
@@ -391,8 +391,10 @@ def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
     out = []
     for i in range(0, len(links), rows):
         tails = links.tails[i : i + rows].to(z.device)
-        wrong = decoder.among(z[ends[0, i : i + rows]], z[tails])
-        mine = right[i : i + rows, None]
+        # All by one product: another rounds otherwise, and would put every link first, or last,
+        # where an encoder gives all nodes the same vector.
+        every = torch.cat([ends[1, i : i + rows, None], tails], 1)
+        mine, wrong = decoder.among(z[ends[0, i : i + rows]], z[every]).split([1, links.wrong], 1)
         # Not below, not at most: what is compared with NaN counts as above.
         out.append(1 + ((~(wrong <= mine)).sum(1) + (~(wrong < mine)).sum(1)).double() / 2)
     return torch.cat(out)

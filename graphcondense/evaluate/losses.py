@@ -27,6 +27,7 @@ LOSSES: Mapping[str, Callable[[Tensor, Tensor, int], Tensor]] = {
     "classes": _class_loss,
     "binary": _known_loss(masked_bce),
     "regression": _known_loss(masked_mse),
+    "soft": _class_loss,
 }
 """By the kind of labels: from logits and labels of all seeds, and their number, to the sum of the
 seeds' losses."""

@@ -54,7 +54,7 @@ class Score:
         return self._one(value) + ("" if spread is None else f" ± {self._one(spread)}")
 
     def _one(self, value: float) -> str:
-        return f"{100 * value:.1f}" if self.share else f"{value:.3f}"
+        return f"{100 * value:z.1f}" if self.share else f"{value:z.3f}"  # z: no minus before a zero
 
     @property
     def scale(self) -> float:
@@ -78,6 +78,8 @@ SCORES: dict[str, Score] = {
     "rmse": Score("RMSE", larger_is_better=False, share=False),
     "mae": Score("MAE", larger_is_better=False, share=False),
     "r2": Score("R²", share=False),
+    "top1": Score("top-1 accuracy"),
+    "kl": Score("KL divergence", larger_is_better=False, share=False),
     "ndcg@10": Score("NDCG@10"),
     "mrr": Score("MRR", of="links"),
 }
@@ -186,6 +188,18 @@ def r2(out: Tensor, y: Tensor) -> Tensor:
     return (1 - error / spread)[:, spread > 0].mean(-1)
 
 
+def top1(out: Tensor, y: Tensor) -> Tensor:
+    """Share of examples whose likeliest class ``y [m, C]`` is the one that is predicted ``[S]``."""
+    return (out.argmax(-1) == y.argmax(1)).double().mean(-1)
+
+
+def kl(out: Tensor, y: Tensor) -> Tensor:
+    """Mean divergence of the probabilities that logits stand for from soft labels ``[m, C]``,
+    ``Σ_c y_c log(y_c / p_c)``, in nats ``[S]``."""
+    each: Tensor = torch.special.xlogy(y, y) - y * out.double().log_softmax(-1)
+    return each.sum(-1).mean(-1)
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "rocauc": rocauc,
@@ -195,6 +209,8 @@ METRICS: dict[str, Metric] = {
     "rmse": rmse,
     "mae": mae,
     "r2": r2,
+    "top1": top1,
+    "kl": kl,
 }
 
 
@@ -240,12 +256,16 @@ def check_scorable(task: Checked, split: str, what: str) -> None:
 
 def further(task: Labelled, out: Tensor, y: Tensor) -> dict[str, list[float]]:
     """Scores that stand beside the task's own, by name, one a seed: of several binary tasks both F1
-    and what else fits them, of regression R², or RMSE beside it. What is not defined is left out;
-    classes have none."""
+    and what else fits them, of regression R², or RMSE beside it, of soft labels both of theirs.
+    What is not defined is left out; classes have none."""
     if task.label_kind == "binary" and y.shape[1] > 1:
         names = [name for name in ("f1", "macro-f1", "rocauc", "ap") if name != task.metric]
     else:
-        names = {"regression": ["rmse" if task.metric == "r2" else "r2"]}.get(task.label_kind, [])
+        beside = {
+            "regression": "rmse" if task.metric == "r2" else "r2",
+            "soft": "top1" if task.metric == "kl" else "kl",
+        }
+        names = [beside[task.label_kind]] if task.label_kind in beside else []
     found = {}
     for name in names:
         assert name in FITTING[task.label_kind]

@@ -90,11 +90,13 @@ def ridge_targets(kind: str, num_classes: int) -> Targets:
     """What labels are regressed on: centred classes, signs, or targets as they are.
 
     Args:
-        kind: ``"classes"``, ``"binary"`` or ``"regression"``, whose targets come standardised.
-        num_classes: of ``"classes"``.
+        kind: ``"classes"``, ``"soft"``, ``"binary"`` or ``"regression"``, whose targets come
+            standardised.
+        num_classes: of ``"classes"`` and ``"soft"``.
     """
     known: dict[str, Targets] = {
         "classes": partial(centred_classes, num_classes=num_classes),
+        "soft": partial(centred_classes, num_classes=num_classes),
         "binary": signs,
         "regression": lambda y: y,
     }

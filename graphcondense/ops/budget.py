@@ -18,6 +18,7 @@ GROUPS = {
     "classes": ("class", "classes"),
     "binary": ("group of labels", "groups of labels"),
     "regression": ("bin of the target", "bins of the target"),
+    "soft": ("class", "classes"),
 }
 """What examples are shared out over, one and several, by the kind of labels."""
 

@@ -34,6 +34,7 @@ CRITERIA: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "classes": F.cross_entropy,
     "binary": masked_bce,
     "regression": masked_mse,
+    "soft": F.cross_entropy,
 }
 """The loss of each kind of :class:`~graphcondense.data.graph_task.GraphTask`."""
 

@@ -65,11 +65,16 @@ def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
         for (n, kind), cls in all_methods().items()
         if given in cls.label_kinds and kind == method.kind
     ]
-    words = {"binary": "several labels", "regression": "numbers as targets"}.get(given, given)
+    words = {
+        "binary": "several labels",
+        "regression": "numbers as targets",
+        "soft": "a probability for each class",
+    }[given]
+    instead = ", such as y.argmax(1)" if given == "soft" else ""
     raise ValueError(
         f"{name} condenses one class a node alone, and {problem.task.name} has {words} "
         f"({given}): of the methods for {method.kind} data {', '.join(able) or 'none'} take them: "
-        "name one of these, or give data with a y of classes"
+        f"name one of these, or give data with a y of classes{instead}"
     )
 
 

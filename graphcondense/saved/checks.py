@@ -114,7 +114,8 @@ def _told(record: object, what: str) -> int | None:
 
 
 def label_kind_of(record: object) -> str:
-    """What labels a record's ``data`` tells of: ``"classes"``, ``"binary"`` or ``"regression"``."""
+    """What labels a record's ``data`` tells of: ``"classes"``, ``"binary"``, ``"regression"`` or
+    ``"soft"``."""
     about = record.get("data") if isinstance(record, Mapping) else None
     kind = about.get("label_kind") if isinstance(about, Mapping) else None
-    return kind if kind in ("binary", "regression") else "classes"
+    return kind if kind in ("binary", "regression", "soft") else "classes"

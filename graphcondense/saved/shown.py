@@ -182,7 +182,7 @@ def class_words(y: Tensor, record: Mapping[str, object]) -> list[str]:
         return "" if c < 0 else str(names[c]) if c < len(names) else f"{c}"
 
     kind = about.get("label_kind", "classes")
-    if y.dim() == 1 or kind == "classes":
+    if y.dim() == 1 or kind in ("classes", "soft"):
         return [name(int(c)) for c in (y if y.dim() == 1 else y.argmax(1))]
     if kind == "binary":
         return [", ".join(name(t) for t, v in enumerate(row) if v >= 0.5) for row in y.tolist()]

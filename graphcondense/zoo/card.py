@@ -107,6 +107,7 @@ def _label_lines(contents: Contents, record: Record) -> list[str]:
 
 _LABELS = {
     "classes": ("a probability for each of {} classes", "cross_entropy"),
+    "soft": ("a probability for each of {} classes", "cross_entropy"),
     "binary": (
         "several labels a node, {} of them, each 0, 1 or what is between",
         "binary_cross_entropy_with_logits",

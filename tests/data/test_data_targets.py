@@ -30,6 +30,9 @@ def graph(y: Any, **given: Any) -> Data:
 
 TASKS = torch.tensor([[1.0, 1], [0, 1], [1, 0], [0, 0]] * 4)
 NUMBERS = torch.arange(16) / 3
+SOFT = torch.softmax(torch.arange(32.0).reshape(16, 2) % 7, 1)
+UNKNOWN = torch.where(torch.arange(16)[:, None] == 1, NAN, SOFT)
+HALF_KNOWN = torch.where(UNKNOWN.isnan(), torch.tensor([NAN, 1.0]), SOFT)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +64,38 @@ def test_what_is_said_of_labels_counts() -> None:
     assert as_task(graph(one_hot), label_kind="binary").y.shape == (16, 2)
 
 
+def test_soft_labels_add_up_to_one_exactly() -> None:
+    task = as_task(graph((UNKNOWN * 1.0004).double()), label_kind="soft")
+    assert (task.label_kind, task.metric, task.num_outputs) == ("soft", "top1", 2)
+    assert task.y.dtype == torch.float32
+    torch.testing.assert_close(task.y, UNKNOWN, equal_nan=True, rtol=1e-6, atol=1e-6)
+    assert task.unlabelled["train"] == 1
+    assert as_task(graph(SOFT), metric="kl").label_kind == "soft"
+    assert "2 classes" in repr(task)
+
+
 @pytest.mark.parametrize(
     ("y", "given", "message"),
     [
         (torch.eye(2).repeat(8, 1), {}, "is one-hot: label_kind='classes' makes .*'binary'"),
         (torch.arange(32).reshape(16, 2) % 5, {}, "whole numbers other than 0 and 1"),
-        (torch.full((16, 2), 0.5), {}, "add up to one: if they are probabilities"),
+        (torch.full((16, 2), 0.5), {}, "add up to one: .* classes say label_kind='soft'"),
+        (UNKNOWN, {}, "add up to one: .* classes say label_kind='soft'"),
+        (2 * SOFT, {"label_kind": "soft"}, r"node 0 has the soft label .* / y\.sum\(1"),
+        (SOFT - 0.7, {"label_kind": "soft"}, "node 0 has the soft label"),
+        (SOFT[:, 0], {"label_kind": "soft"}, "one number a node, and soft labels are"),
+        (SOFT[:, :1], {"label_kind": "soft"}, r"torch\.stack\(\[1 - y, y\], 1\)"),
+        (
+            torch.where(UNKNOWN.isnan(), torch.tensor([NAN, 1.0]), SOFT),
+            {"label_kind": "soft"},
+            "node 1 has",
+        ),
+        (
+            torch.full((16, 2), 0.5),
+            {"label_kind": "soft"},
+            r"training nodes have the soft label \(0\.5",
+        ),
+        (SOFT, {"label_kind": "soft", "metric": "rmse"}, "choose top1 or kl"),
         (torch.arange(16) * 5.0, {}, "if y are numbers say label_kind='regression'"),
         (NUMBERS, {"label_kind": "numbers"}, "label_kind='numbers': choose one of classes"),
         (NUMBERS, {"label_kind": "classes"}, "fractional values"),

@@ -249,6 +249,11 @@ def test_targets_of_every_kind() -> None:
     refused("target 'plan' is 'free' at node 'user0'", frame, target=["plan", "vip"])
     refused("two|2 columns, which are several tasks", two, target=["a", "b"], label_kind="classes")
     refused("values other than 0, 1", frame, target=["vip", "visits"], label_kind="binary")
+    shares = frame.assign(a=np.linspace(0.1, 0.8, n), b=1 - np.linspace(0.1, 0.8, n))
+    refused("add up to one in every row.*'soft'", shares, target=["a", "b"])
+    task = read(shares, target=["a", "b"], label_kind="soft")
+    assert (task.label_kind, task.facts.classes, task.y.shape) == ("soft", ("a", "b"), (n, 2))
+    refused("has the soft label", shares.assign(b=0.5), target=["a", "b"], label_kind="soft")
 
 
 def test_rows_without_a_target_are_nodes_without_a_label() -> None:

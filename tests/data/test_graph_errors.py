@@ -155,3 +155,16 @@ def test_tasks_that_cannot_be_learnt() -> None:
         one.y = torch.tensor([[float(i % 2), 0.0]])
     with pytest.raises(ValueError, match="task 1 has no training graph of class 1"):
         as_graph_task(data, split())
+
+
+def test_soft_labels_of_graphs_name_the_ways_out() -> None:
+    """They look like numbers: nothing is guessed."""
+    graphs = [
+        Data(x=torch.randn(3, 2), edge_index=torch.tensor([[0, 1], [1, 2]]), y=y[None])
+        for y in torch.rand(20, 3).softmax(1)
+    ]
+    with pytest.raises(ValueError, match=r"add up to one: .*y\.argmax.*label_kind='regression'"):
+        as_graph_task(graphs, "stratified")
+    with pytest.raises(ValueError, match=r"soft labels are for the nodes of one graph.*argmax"):
+        as_graph_task(graphs, "stratified", label_kind="soft")
+    assert as_graph_task(graphs, "stratified", label_kind="regression").num_outputs == 3

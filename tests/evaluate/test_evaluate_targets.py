@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -78,12 +79,12 @@ def test_a_report_has_all_floors_and_every_model(kind: str) -> None:
     assert {"random", "whole"} <= {*rows}
     assert ("mean" in rows) == (kind in ("number", "numbers"))
     assert all(np.isfinite(row.test_selected) for row in report.rows)
-    beside = {"tasks": "micro-F1", "number": "R²", "numbers": "R²"}
+    beside = {"tasks": "micro-F1", "number": "R²", "numbers": "R²", "soft": "KL divergence"}
     assert beside.get(kind, "") in report.table()
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
-@pytest.mark.parametrize("kind", ["tasks", "number"])
+@pytest.mark.parametrize("kind", ["tasks", "number", "soft"])
 def test_every_model_learns_them(model: str, kind: str) -> None:
     task = as_task(targets_graph(kind))
     found = NodeEvaluator(task, **SHORT).fit_whole(model, seeds=2)
@@ -99,6 +100,30 @@ def test_numbers_are_predicted_in_their_own_units() -> None:
     floor = evaluator.mean()
     assert floor is not None
     assert float(fitted.test_selected.mean()) < float(floor.test_selected)
+
+
+def test_soft_labels_are_learnt_as_they_are() -> None:
+    """Also by a small graph that has classes: both are of the same classes."""
+    task = as_task(targets_graph("soft"), metric="kl")
+    evaluator = NodeEvaluator(task, epochs=150, hidden=32)
+    fitted = evaluator.fit_whole("MLP", seeds=2)
+    nobody = METRICS["kl"](torch.zeros(1, len(task.test), 3), task.y[task.test])
+    assert float(fitted.test_selected.mean()) < 0.3 * float(nobody)
+    assert min(fitted.others["top1"]) > 0.7
+    small = made(task, "random")
+    small.y = small.y.argmax(1)
+    assert float(evaluator.fit("MLP", small, seeds=1).test_selected) < 2
+    small.y = torch.full((10,), 3)
+    with pytest.raises(ValueError, match=r"of class 3; .* has classes 0\.\.2"):
+        evaluator.fit("MLP", small, seeds=1)
+
+
+def test_scores_of_soft_labels_by_hand() -> None:
+    y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    out = torch.stack([y.clamp_min(1e-30).log(), torch.zeros(2, 3)])
+    assert METRICS["top1"](out, y).tolist() == [1.0, 0.5]
+    wanted = [0.0, (math.log(3 / 2) + math.log(3)) / 2]
+    assert METRICS["kl"](out, y).tolist() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_validation_alone_chooses() -> None:

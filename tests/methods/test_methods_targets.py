@@ -1,4 +1,5 @@
-"""Nodes with several labels, or with numbers as targets: what every method makes of them."""
+"""Nodes with several labels, numbers as targets or a probability for each class: what every method
+makes of them."""
 
 from __future__ import annotations
 
@@ -45,25 +46,30 @@ def test_a_budget_is_met_twice_with_the_same_bits(name: str, kind: str, tmp_path
     assert told["tasks"] == data.y.shape[1]
     if data.label_kind == "binary":
         assert 0 <= float(small.y.min()) <= float(small.y.max()) <= 1
+    elif data.label_kind == "soft":
+        assert float(small.y.min()) >= 0
+        torch.testing.assert_close(small.y.sum(1), torch.ones(10))
+        assert float(small.y.max(1).values.mean()) > 0.4  # not those of nobody, a third each
     else:  # in the targets' own units
         assert 0 < float(small.y.mean()) < 20
     assert bits(graphcondense.load(tmp_path / "run")) == bits(small)
 
 
-@pytest.mark.parametrize("kind", ["tasks", "number"])
+@pytest.mark.parametrize("kind", ["tasks", "number", "soft"])
 @pytest.mark.parametrize("name", ABLE)
 @pytest.mark.parametrize("form", ["other", "holes"])
 def test_no_label_of_a_test_node_is_read(name: str, kind: str, form: str) -> None:
     task = as_task(targets_graph(kind))
     poisoned = task.y.clone()
-    other = 1 - poisoned[task.test] if task.label_kind == "binary" else -50 * poisoned[task.test]
-    poisoned[task.test] = other
+    hidden = poisoned[task.test]
+    others = {"binary": 1 - hidden, "regression": -50 * hidden, "soft": hidden.flip(1)}
+    poisoned[task.test] = others[task.label_kind]
     if form == "holes":
         poisoned[task.test[1:]] = torch.nan
     assert bits(made(replace(task, y=poisoned), name)) == bits(made(task, name))
 
 
-@pytest.mark.parametrize("kind", ["tasks", "numbers"])
+@pytest.mark.parametrize("kind", ["tasks", "numbers", "soft"])
 @pytest.mark.parametrize("name", ABLE)
 def test_holes_stay_holes_alone(name: str, kind: str) -> None:
     """A hole is at most where a real node has one; a mean is over what is known."""
@@ -72,7 +78,7 @@ def test_holes_stay_holes_alone(name: str, kind: str) -> None:
     assert bool(torch.isfinite(small.x).all())
     assert not bool(small.y.isinf().any())
     assert not bool(small.y.isnan().all(1).any())
-    if name in ("quotient", "averaging", "gecc"):
+    if name in ("quotient", "averaging", "gecc") or kind == "soft":
         assert bool(torch.isfinite(small.y).all())
 
 
@@ -80,9 +86,33 @@ def test_holes_stay_holes_alone(name: str, kind: str) -> None:
 def test_a_group_stands_for_a_class(kind: str) -> None:
     task = as_task(targets_graph(kind))
     source = NodeSource(task)
-    assert source.num_classes == {"tasks": 1, "task": 2, "numbers": 1, "number": 5}[kind]
+    groups = {"tasks": 1, "task": 2, "numbers": 1, "number": 5, "soft": 3}
+    assert source.num_classes == groups[kind]
     assert int(source.counts.sum()) == len(task.train)
     assert int(source.counts.min()) > 0
+
+
+def test_groups_are_classes_that_are_likeliest_of_a_training_node() -> None:
+    """A class that is nobody's likeliest has no group: there would be nothing to share out to."""
+    data = targets_graph("soft")
+    y = torch.cat([data.y, torch.zeros(60, 1)], 1)[:, [0, 3, 1, 2]]  # class 1 is nobody's
+    data.y = y
+    source = NodeSource(as_task(data))
+    assert (source.num_classes, source.num_outputs) == (3, 4)
+    wanted = y[source.task.train].argmax(1)
+    assert torch.equal(source.labels, wanted - (wanted > 1).long())
+    small = made(data, "gecc", nodes=9)
+    assert small.y.shape == (9, 4)
+    assert float(small.y[:, 1].abs().max()) == 0
+
+
+def test_soft_labels_can_be_sharpened_and_made_hard() -> None:
+    data = targets_graph("soft")
+    plain, sharp = (made(data, "quotient", sharpness=power) for power in (None, 4.0))
+    assert float(sharp.y.max(1).values.mean()) > float(plain.y.max(1).values.mean())
+    hard = made(data, "quotient", labels="hard")
+    assert {*hard.y.unique().tolist()} == {0.0, 1.0}
+    assert torch.equal(hard.y.sum(1), torch.ones(10))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,10 +127,11 @@ def test_the_others_say_why_not_before_any_work(kind: str) -> None:
 
 
 def test_what_goes_with_classes_alone_is_refused() -> None:
+    for kind, way in (("number", "y > y.median"), ("tasks", "one column"), ("soft", "y.argmax")):
+        for options in ({"epsilon": 3.0}, {"pseudo_labels": 2}):
+            with pytest.raises(ValueError, match=f"needs one class a node.*{way}"):
+                made(targets_graph(kind), "gecc", **options)
     data = targets_graph("number")
-    for options in ({"epsilon": 3.0}, {"pseudo_labels": 2}):
-        with pytest.raises(ValueError, match="needs one class a node"):
-            made(data, "gecc", **options)
     with pytest.raises(ValueError, match="labels='hard' is for classes and binary tasks"):
         made(data, "quotient", labels="hard")
     with pytest.raises(ValueError, match="sharpness=2 is of labels that are classes or binary"):
