@@ -1,5 +1,6 @@
-"""Graphs (of nodes, of nodes of several types, of links), sets of graphs and users by items of every
-shape, drawn by hypothesis, and what must hold for them: a method gives a valid small set, or a ``ValueError`` of this package says why not.
+"""Graphs (of nodes, of nodes of several types, of links), sets of graphs and users by items of
+every shape, drawn by hypothesis, and what must hold for them: a method gives a valid small set, or
+a ``ValueError`` of this package says why not.
 
 A plan says what is drawn and nothing more, so it is short in a message, and hypothesis makes it
 smaller; :meth:`data` makes the data of it, the same each time.
