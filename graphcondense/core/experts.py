@@ -189,7 +189,7 @@ class Buffer:
 
         Raises:
             ValueError: the folder cannot be written.
-            FloatingPointError: the training of an expert diverged.
+            DivergedError: the training of an expert diverged.
         """
         missing, why = [], {}
         for expert in range(self.training.experts):
