@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import nodes
 import when
@@ -38,7 +37,6 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=None, help="condensed nodes")
     parser.add_argument("--epsilons", nargs="+", type=float, default=[], help="of these, and none")
     parser.add_argument("--epochs", type=int, default=300, help="of a training")
-    parser.add_argument("--scores", action="store_true", help="no attack: accuracy alone")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=2, help="condensation seeds")
     parser.add_argument("--trainings", type=int, default=5, help="training seeds of each result")
@@ -72,39 +70,20 @@ def measure(args: argparse.Namespace, data: str) -> None:
         for method in args.methods
         for epsilon in [None, *args.epsilons]
     }
-    if args.scores:
-        content, text = scored(args, small, real)
-    else:
-        found = membership_inference(
-            small,
-            real,
-            seeds=args.trainings,
-            random_draws=args.seeds,
-            val_every=args.val_every,
-            epochs=args.epochs,
-        )
-        content, text = json.loads(found.to_json()), found.table()
+    found = membership_inference(
+        small,
+        real,
+        seeds=args.trainings,
+        random_draws=args.seeds,
+        val_every=args.val_every,
+        epochs=args.epochs,
+    )
+    content, text = json.loads(found.to_json()), found.table()
     args.out.mkdir(parents=True, exist_ok=True)
     out = args.out / f"privacy-{path.stem}.json"
     told = {**content, "nodes": budget, "measured": when.stamp()}
     out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     print(text)
-
-
-def scored(args: argparse.Namespace, small: dict[str, list[Any]], real: Any) -> tuple[Any, str]:
-    """Test accuracy alone, of data that are too large to train on whole for an attack."""
-    import torch
-
-    from graphcondense.evaluate import NodeEvaluator
-
-    evaluator = NodeEvaluator(real, epochs=args.epochs, val_every=args.val_every)
-    rows = []
-    for label, graphs in small.items():
-        fits = [evaluator.fit("GCN", graph, seeds=args.trainings) for graph in graphs]
-        found = torch.cat([fit.test_selected for fit in fits])
-        rows.append({"label": label, "test": float(found.mean()), "test_std": float(found.std())})
-        print(rows[-1], flush=True)
-    return {"data": evaluator.real.name, "rows": rows}, ""
 
 
 if __name__ == "__main__":

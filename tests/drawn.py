@@ -1,5 +1,6 @@
-"""Graphs, sets of graphs and users by items of every shape, drawn by hypothesis, and what must hold
-for them: a method gives a valid small set, or a ``ValueError`` of this package says why not.
+"""Graphs (of nodes, of nodes of several types, of links), sets of graphs and users by items of
+every shape, drawn by hypothesis, and what must hold for them: a method gives a valid small set, or
+a ``ValueError`` of this package says why not.
 
 A plan says what is drawn and nothing more, so it is short in a message, and hypothesis makes it
 smaller; :meth:`data` makes the data of it, the same each time.
@@ -16,7 +17,7 @@ import pkgutil
 import re
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from torch import Tensor
 from torch_geometric.data import Data, HeteroData
 
 import graphcondense
+from graphcondense.data.link_task import LinkTask
 from graphcondense.methods import find_method
 from tests import cases
 
@@ -334,6 +336,93 @@ class Users:
             return False
 
 
+@dataclass(frozen=True)
+class Typed:
+    """Nodes of several types: papers, who are a :class:`Graph` of their own, authors who have other
+    features, and venues, which have none."""
+
+    graph: Graph
+    seed: int
+    authors: int
+    d: int
+    edges: int
+    features: str = "usual"
+    form: str = "float32"
+    weights: str = "none"
+    held_by: str = "edge_index"
+    bare: bool = False
+    apart: bool = False
+
+    def data(self) -> HeteroData:
+        rng, one, out = np.random.default_rng(self.seed), self.graph.data(), HeteroData()
+        inner = ("edge_index", "edge_weight", "adj_t", "adj")
+        for name, value in one.to_dict().items():
+            (out["paper", "cites", "paper"] if name in inner else out["paper"])[name] = value
+        n, last = self.graph.n, max(self.authors - self.authors // 3, 1)
+        if self.bare:
+            out["author"].num_nodes = self.authors
+        else:
+            out["author"].x = typed(values(self.features, (self.authors, self.d), rng), self.form)
+        written = np.stack([rng.integers(last, size=self.edges), rng.integers(n, size=self.edges)])
+        self._edges(out, ("author", "writes", "paper"), written, (n, self.authors), rng)
+        self._edges(out, ("paper", "by", "author"), written[::-1], (self.authors, n), rng)
+        out["venue"].num_nodes = 2
+        if not self.apart:  # else it touches nothing at all
+            at = np.stack([np.arange(n), rng.integers(2, size=n)])
+            self._edges(out, ("paper", "in", "venue"), at, (2, n), rng)
+        return out
+
+    def _edges(
+        self,
+        out: HeteroData,
+        kind: tuple[str, str, str],
+        ends: np.ndarray,
+        shape: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> None:
+        """``shape`` is of the matrix from sources, its columns, to ends, its rows."""
+        weight = np.ones(ends.shape[1])
+        if self.weights != "none":
+            weight = np.abs(values(self.weights, (ends.shape[1],), rng))
+        if self.held_by == "adj_t":
+            pair = torch.from_numpy(ends[::-1].copy())
+            matrix = torch.sparse_coo_tensor(pair, torch.from_numpy(weight).float(), shape)
+            out[kind].adj_t = matrix.coalesce().to_sparse_csr()
+            return
+        out[kind].edge_index = torch.from_numpy(ends.copy()).long()
+        if self.weights != "none":
+            out[kind].edge_weight = torch.from_numpy(weight).float()
+
+    @property
+    def validates(self) -> bool:
+        try:
+            return bool(len(graphcondense.data.as_hetero(self.data()).val))
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Links of a graph."""
+
+    graph: Graph
+    seed: int
+    test: float
+    val: float = 0.1
+    negatives: int = 3
+
+    def data(self) -> Any:
+        shares = {"val": self.val, "test": self.test, "negatives": self.negatives}
+        return graphcondense.data.split_links(self.graph.data(), seed=self.seed, **shares)
+
+    @property
+    def validates(self) -> bool:
+        try:
+            return bool(len(self.data().val))
+        except ValueError:
+            return False
+
+
 # --- strategies ------------------------------------------------------------------------------
 
 EXTREME = st.sampled_from(VALUES)
@@ -384,6 +473,22 @@ ODD: dict[type[Any], dict[str, st.SearchStrategy[Any]]] = {
         "dtype": st.sampled_from(["float64", "int64", "bool", "uint8"]),
         "empty": st.just(True),
     },
+    Typed: {
+        "authors": st.integers(1, 3),
+        "d": st.integers(0, 1),
+        "edges": st.integers(0, 2),
+        "features": EXTREME,
+        "form": FORMS,
+        "weights": EXTREME,
+        "held_by": st.just("adj_t"),
+        "bare": st.just(True),
+        "apart": st.just(True),
+    },
+    Linked: {
+        "val": st.sampled_from([0.0, 0.6]),
+        "test": st.sampled_from([0.0, 0.8]),
+        "negatives": st.integers(1, 40),
+    },
 }
 """What may be odd of a plan, and how."""
 
@@ -397,19 +502,20 @@ def plans(draw: st.DrawFn, cls: type[Any], usual: dict[str, st.SearchStrategy[An
 
 
 SEEDS = st.integers(0, 10**6)
+GRAPHS = plans(
+    Graph,
+    {
+        "seed": SEEDS,
+        "n": st.integers(9, 30),
+        "d": st.integers(2, 6),
+        "edges": st.integers(10, 80),
+        "classes": st.integers(1, 3),
+        "weights": st.sampled_from(["none", "usual"]),
+        "directed": st.booleans(),
+    },
+)
 DRAWN: dict[str, st.SearchStrategy[Any]] = {
-    "node": plans(
-        Graph,
-        {
-            "seed": SEEDS,
-            "n": st.integers(9, 30),
-            "d": st.integers(2, 6),
-            "edges": st.integers(10, 80),
-            "classes": st.integers(1, 3),
-            "weights": st.sampled_from(["none", "usual"]),
-            "directed": st.booleans(),
-        },
-    ),
+    "node": GRAPHS,
     "graph": plans(
         GraphSet,
         {
@@ -429,6 +535,17 @@ DRAWN: dict[str, st.SearchStrategy[Any]] = {
             "share": st.sampled_from([0.4, 0.7]),
         },
     ),
+    "hetero": plans(
+        Typed,
+        {
+            "graph": GRAPHS,
+            "seed": SEEDS,
+            "authors": st.integers(4, 12),
+            "d": st.integers(1, 5),
+            "edges": st.integers(5, 60),
+        },
+    ),
+    "link": plans(Linked, {"graph": GRAPHS, "seed": SEEDS, "test": st.just(0.2)}),
 }
 """By kind of data."""
 
@@ -468,10 +585,9 @@ def outcome(case: type[cases.MethodCase], plan: Any, asked: Asked) -> str:
 
 
 def _outcome(case: type[cases.MethodCase], plan: Any, asked: Asked) -> str:
-    try:
-        data = plan.data()
-    except ValueError:
-        return "refused"  # where reading has options, the plan reads
+    data = granted(plan.data)  # where reading has options, the plan reads
+    if data is None:
+        return "refused"
     options = asked.options(plan.validates, case)
     before = plan.data()
     small = attempt(case.name, data, options)
@@ -487,8 +603,13 @@ def _outcome(case: type[cases.MethodCase], plan: Any, asked: Asked) -> str:
 
 def attempt(method: str, data: Any, options: dict[str, Any]) -> Any:
     """The small set, or ``None`` where this package refuses."""
+    return granted(lambda: graphcondense.condense(data, method, **options))
+
+
+def granted(work: Callable[[], Any]) -> Any:
+    """What some work gives, or ``None`` where this package refuses."""
     try:
-        return graphcondense.condense(data, method, **options)
+        return work()
     except ValueError as error:
         inner = traceback.extract_tb(error.__traceback__)[-1]
         if PACKAGE not in Path(inner.filename).parents or not str(error):
@@ -507,7 +628,7 @@ def check(small: Any, budget: tuple[str, float]) -> None:
     for tensor in cases.tensors(small):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise BrokenError("the result is not finite")
-    if isinstance(small, Data):
+    if isinstance(small, Data | HeteroData):
         small.validate(raise_on_error=True)
     elif hasattr(small, "hetero"):
         small.hetero.validate(raise_on_error=True)
@@ -551,6 +672,8 @@ def everything(data: Any) -> list[Any]:
         return [v for key in sorted(data, key=str) for v in [key, *everything(data[key])]]
     if isinstance(data, list | tuple):
         return [v for value in data for v in everything(value)]
+    if isinstance(data, LinkTask):
+        return everything([data.x, data.adj, vars(data.val), vars(data.test)])
     if hasattr(data, "train"):  # a task
         return everything([data.train, data.val, data.test])
     return [data]

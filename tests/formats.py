@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import struct
+from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +18,25 @@ import yaml
 from torch_geometric.data import Data
 
 import graphcondense
+from graphcondense.cli.bench.page import cells_in, report_of
 from graphcondense.data import load as load_data
 from graphcondense.data.foreign import open_small
 from graphcondense.data.graph_packing import pack
+from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.node_reading import as_task
+from graphcondense.evaluate.fitted import FitResult
+from graphcondense.evaluate.store import Store
+from graphcondense.ops.propagated import Propagated
 from graphcondense.saved.condensed import save
 from graphcondense.saved.condensed_graphs import CondensedGraphs
+from graphcondense.saved.condensed_hetero import CondensedHetero
+from graphcondense.saved.condensed_links import CondensedLinks
 from graphcondense.saved.condensed_rows import CondensedInteractions
 from graphcondense.saved.content import graph_hash
 from graphcondense.saved.shown import summary
-from tests.cases import toy_graphs
+from tests.cases import toy_graphs, toy_hetero
+from tests.core.test_experts import HOW, Points, buffer, everything
+from tests.evaluate.test_comparison import report, row
 from tests.fuzz import (
     Format,
     edit_header,
@@ -38,6 +50,7 @@ from tests.fuzz import (
     edit_yaml,
     lie_npz,
 )
+from tests.raw_sets import planetoid, tu
 from tests.report.conftest import evaluation
 
 RECORD = {
@@ -129,6 +142,26 @@ def _images() -> Data:
     return small
 
 
+def _hetero() -> CondensedHetero:
+    small, rng = CondensedHetero(), torch.Generator().manual_seed(0)
+    small["paper"].x = torch.randn(4, 5, generator=rng)
+    small["paper"].y = torch.tensor([0, 1, 2, 0])
+    small["paper"].assignment = torch.arange(9) % 4
+    small["author"].x = torch.randn(3, 2, generator=rng)
+    small["author", "writes", "paper"].edge_index = torch.tensor([[0, 1, 2, 2], [0, 1, 2, 3]])
+    small["author", "writes", "paper"].edge_weight = torch.tensor([1.0, 0.5, 2.0, 2.0])
+    small["paper", "cites", "paper"].edge_index = torch.tensor([[0, 1], [1, 3]])
+    small.condensed = {**RECORD, "kind": "hetero", "hash": graph_hash(small)}
+    return small
+
+
+def _links() -> CondensedLinks:
+    bare = graph(assignment=torch.arange(9) % 6)
+    small = CondensedLinks(**{k: bare[k] for k in ("x", "edge_index", "edge_weight", "assignment")})
+    small.condensed = {**RECORD, "kind": "link", "hash": graph_hash(small)}
+    return small
+
+
 SAFE = {"header": edit_header, "tensors": edit_tensors}
 
 
@@ -204,6 +237,64 @@ def _foreign(folder: Path) -> Path:
     return folder / "theirs.pt"
 
 
+def _hetero_pt(folder: Path) -> Path:
+    torch.save(toy_hetero(n=30), folder / "types.pt")
+    return folder / "types.pt"
+
+
+def _relations(folder: Path) -> Path:
+    """As ``debian_relations.npz`` is: packages, what they are built from, and two relations."""
+    data, rng = real_graph(), np.random.default_rng(0)
+    x = sp.csr_matrix(np.eye(30, 8, dtype=np.float32))
+    parts = {"x_data": x.data, "x_indices": x.indices, "x_indptr": x.indptr}
+    masks = {name: data[name].numpy() for name in ("train_mask", "val_mask", "test_mask")}
+    path = folder / "debian_relations.npz"
+    np.savez(
+        path, x_shape=np.array(x.shape), y=data.y.numpy(), source=np.arange(30) // 2,
+        edges_depends=data.edge_index.numpy(), edges_suggests=rng.integers(30, size=(2, 9)),
+        **parts, **masks,
+    )  # fmt: skip
+    return path
+
+
+def _table(folder: Path) -> Path:
+    lines = [f"n{i},{i / 7:.3f},{'abc'[i % 3]},{'xy'[i % 2]}" for i in range(24)]
+    (folder / "nodes.csv").write_text("\n".join(["id,size,colour,kind", *lines]) + "\n")
+    ends = [f"n{i},n{(5 * i + 1) % 24},{i % 4 + 0.5}" for i in range(24)]
+    (folder / "edges.csv").write_text("\n".join(["from,to,weight", *ends]) + "\n")
+    return folder / "nodes.csv"
+
+
+def _edge_table(folder: Path) -> Path:
+    return _table(folder).with_name("edges.csv")
+
+
+def _tables(path: Path) -> Any:
+    return as_task(
+        nodes=path.with_name("nodes.csv"), edges=path.with_name("edges.csv"), target="kind",
+        id="id", split=(0.5, 0.25, 0.25),
+    )  # fmt: skip
+
+
+def _planetoid_part(part: str) -> Any:
+    return lambda folder: planetoid(folder) / f"ind.cora.{part}"
+
+
+def _named(name: str) -> Any:
+    """Of a raw file of a PyG data set in its folder, made anew each time."""
+
+    def read(path: Path) -> Any:
+        shutil.rmtree(path.parents[1] / "processed", ignore_errors=True)
+        return load_data(name, path.parents[2])
+
+    return read
+
+
+def _processed(folder: Path) -> Path:
+    load_data("cora", planetoid(folder).parents[1])
+    return folder / "Cora" / "processed" / "data.pt"
+
+
 def _matrix() -> sp.csr_matrix:
     rng = np.random.default_rng(0)
     return sp.csr_matrix((rng.random((8, 20)) < 0.4).astype(np.float32))
@@ -258,6 +349,63 @@ def _idx(folder: Path, packed: bool = False) -> Path:
     return path
 
 
+# --- what a run keeps on the way -----------------------------------------------------------------
+
+
+def _sums(folder: Path) -> Any:
+    """Propagated features, from the file of the folder where that is whole."""
+    data = real_graph()
+    ends, weight = data.edge_index.numpy(), data.edge_weight.numpy()
+    adj = sp.csr_matrix((weight, tuple(ends)), shape=(30, 30))
+    return Propagated(data.x, adj, folder).powers().whole(1)
+
+
+def _sums_kept(folder: Path) -> Path:
+    _sums(folder)
+    return next(folder.glob("propagated-*.safetensors"))
+
+
+def _experts(folder: Path) -> Any:
+    """Weights of trained networks, from the files of the folder where those are whole."""
+    return everything(buffer(folder, replace(HOW, experts=2)).prepare(Points()))
+
+
+def _experts_kept(folder: Path) -> Path:
+    _experts(folder)
+    return next(folder.glob("*/expert-0000.safetensors"))
+
+
+def _trainings(path: Path) -> Any:
+    """Results of an evaluation that was stopped, and what they are where they are computed anew."""
+    store, found = Store(path, {"of": "toy"}), []
+    for i in range(3):
+        values = torch.arange(2.0) / 7 + i
+        parts = {f.name: values if f.type == "Tensor" else 0.5 for f in fields(FitResult)}
+        one = FitResult(**{**parts, "seeds": (0, 1)})
+        found.append(store.get(f"GCN {i}", partial(replace, one)))
+    return found
+
+
+def _trainings_kept(folder: Path) -> Path:
+    path = folder / "evaluation.partial.jsonl"
+    path.unlink(missing_ok=True)
+    _trainings(path)
+    return path
+
+
+def _cell_kept(folder: Path) -> Path:
+    found = report(row("gcond", [[0.8, 0.7]])).to_dict()
+    cell = {"command": "bench", "workers": 1, "report": found}
+    path = folder / "toy" / "gcond.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(cell))
+    return path
+
+
+def _cells(path: Path) -> Any:
+    return [report_of(cell["report"]) for cell in cells_in(path.parent).values()]
+
+
 # --- run folders -----------------------------------------------------------------------------
 
 
@@ -304,11 +452,29 @@ FORMATS = (
     sealed("graphs", _graphs),
     sealed("users", _users),
     sealed("images", _images),
+    sealed("heterogeneous graph", _hetero),
+    sealed("links", _links),
     Format("nodes.npz", _arrays, _task, {"arrays": edit_npz, "lie": lie_npz}),
     Format("nodes by row.npz", _csr_arrays, _task, {"arrays": edit_npz, "lie": lie_npz}),
     Format("shchur.npz", _shchur, _task, {"arrays": edit_npz, "lie": lie_npz}),
     Format("platonov.npz", _platonov, _task, {"arrays": edit_npz, "lie": lie_npz}),
     Format("nodes.pt", _pt, _task, {"values": edit_pt}),
+    Format("types.pt", _hetero_pt, lambda path: as_hetero(load_data(path)), {"values": edit_pt}),
+    Format(
+        "relations.npz",
+        _relations,
+        lambda path: load_data("debian-relations", path.parent),
+        {"arrays": edit_npz, "lie": lie_npz},
+        called="debian-relations",
+    ),
+    Format("nodes.csv", _table, _tables, {"text": edit_text}, sealed=False),
+    Format("edges.csv", _edge_table, _tables, {"text": edit_text}, sealed=False),
+    *(
+        Format(f"planetoid {part}", _planetoid_part(part), _named("cora"), {}, sealed=False)
+        for part in ("allx", "ally", "graph", "test.index")
+    ),
+    Format("processed data.pt", _processed, lambda path: load_data("cora", path.parents[2]), {}),
+    Format("tu edges", lambda f: tu(f) / "MUTAG_A.txt", _named("MUTAG"), {}, False, called="MUTAG"),
     Format("graphs.pt", _pt_list, load_data, {"values": edit_pt}),
     Format("foreign.pt", _foreign, open_small, {"values": edit_pt}),
     Format("users.npz", _matrix_npz, load_data, {"arrays": edit_npz, "lie": lie_npz}),
@@ -329,6 +495,22 @@ FORMATS = (
     Format("metrics", _of_run("metrics.jsonl"), _page, {"line": edit_line}, sealed=False),
     Format("evaluation", _of_run("evaluation.json"), _page, {"json": edit_json}, sealed=False),
     Format("result", _of_run("privacy.json"), _page, {"json": edit_json}, sealed=False),
+    *(
+        Format(name, write, read, SAFE, sealed_edits=True, remade=True)
+        for name, write, read in (
+            ("propagated features", _sums_kept, lambda path: _sums(path.parent)),
+            ("expert", _experts_kept, lambda path: _experts(path.parents[1])),
+        )
+    ),
+    Format(
+        "half an evaluation",
+        _trainings_kept,
+        _trainings,
+        {"line": edit_line},
+        sealed_edits=True,
+        remade=True,
+    ),
+    Format("cell of a bench", _cell_kept, _cells, {"json": edit_json}, sealed=False),
     Format("record in a run", _of_run("condensed.safetensors"), _page, SAFE, sealed_edits=True),
 )
 """All formats, and what a changed byte or value can be told by."""

@@ -26,7 +26,7 @@ import scipy.sparse as sp
 import torch
 import yaml
 from torch import Tensor
-from torch_geometric.data import Data
+from torch_geometric.data import Data, HeteroData
 
 SECONDS = 5
 """What reading a file may take, of the processor."""
@@ -49,6 +49,8 @@ class Format:
         edits: mutations that keep the container whole, by name.
         sealed: whether a changed byte can be told from what it was, by a checksum in the file.
         sealed_edits: whether an edit can: an edit of a user's file makes another good file.
+        remade: whether a broken file is told, and made anew.
+        called: the name that a user has for a data set, and not for its files.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Format:
     edits: Mapping[str, Edit]
     sealed: bool = True
     sealed_edits: bool = False
+    called: str = ""
+    remade: bool = False
 
 
 # --- mutations of bytes ----------------------------------------------------------------------
@@ -184,7 +188,8 @@ def edit_header(content: bytes, rng: random.Random) -> bytes:
     """Of a safetensors file: its header, or the record in it."""
     length = struct.unpack("<Q", content[:8])[0]
     head, rest = json.loads(content[8 : 8 + length]), content[8 + length :]
-    name = next(iter(head.get("__metadata__", {})), None)
+    texts = head.get("__metadata__", {})
+    name = next((name for name in texts if texts[name].startswith("{")), None)
     if name and rng.random() < 0.7:
         text = edit_nest(json.loads(head["__metadata__"][name]), rng, once=True)
         head["__metadata__"][name] = text
@@ -319,6 +324,8 @@ def edit_pt(content: bytes, rng: random.Random) -> bytes:
     """What ``torch.save`` writes of other tensors or values in the same places."""
     value = torch.load(io.BytesIO(content), weights_only=False)
     stores = value if isinstance(value, list) else [value]
+    if isinstance(value, HeteroData):
+        stores = [store for store in value.stores if store.keys()]
     holder = rng.choice(stores)
     keys = list(holder.keys())
     key = rng.choice(keys)
@@ -377,7 +384,7 @@ def _feed(h: Any, value: Any, depth: int) -> None:
         h.update(repr(value.tolist()).encode() if value.dtype == object else value.tobytes())
     elif sp.issparse(value):
         _feed(h, [value.tocsr().indptr, value.tocsr().indices, value.tocsr().data], depth)
-    elif isinstance(value, Data):
+    elif isinstance(value, Data | HeteroData):
         _feed(h, {**value.to_dict(), "_record": getattr(value, "condensed", None)}, depth)
     elif hasattr(value, "set") and hasattr(value, "condensed"):
         _feed(h, [vars(value.set), value.further, value.condensed], depth)
@@ -453,9 +460,9 @@ def outcome(form: Format, path: Path, want: str, one: Broken) -> str:
     except ValueError as error:
         if isinstance(error, UnicodeError | json.JSONDecodeError):
             return f"bare {type(error).__name__}: {error}"
-        # The name of the file, or of the folder whose file it is.
-        named = path.name in str(error) or path.stem in str(error) or path.parent.name in str(error)
-        return "refused" if named else f"no file named: {error}"
+        # The name of the file, of the folder whose file it is, or of the data set.
+        names = path.name, path.stem, path.parent.name, form.called or path.name
+        return "refused" if any(name in str(error) for name in names) else f"no file named: {error}"
     except TooSlow:
         return "too slow"
     except (Exception, SystemExit) as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -65,20 +66,47 @@ class Setting:
     poisons: dict[str, Poison]
 
 
-def task_of(kind: str, graphs: Sequence[Data] | None = None) -> Any:
+LABELLED = ("node", "graph", "hetero")
+"""Kinds of data whose examples may have tasks or numbers in the place of classes."""
+
+
+def relabelled(y: Tensor, labels: str) -> Tensor:
+    """Two binary tasks or two numbers in the place of classes ``[n]``; some have a hole."""
+    at = torch.arange(len(y))
+    if labels == "binary":
+        out = torch.stack([y == 0, (y + at // 3) % 2 == 0], 1).float()
+    else:
+        out = torch.stack([3.7 * y + 0.11 * at, 0.3 * y - 0.07 * (at % 17)], 1)
+    out[4::9, 1] = torch.nan
+    return out
+
+
+def task_of(kind: str, graphs: Sequence[Data] | None = None, labels: str = "classes") -> Any:
     """Small data of a kind, checked, with all three splits; nodes in none of them, too."""
     if kind == "node":
-        task = as_task(cases.toy_graph(n=60))
+        data = cases.toy_graph(n=60)
+        if labels != "classes":
+            data.y = relabelled(data.y, labels)
+        task = as_task(data)
         return replace(task, test=task.test[:-4])
     if kind == "graph":
-        return as_graph_task(cases.toy_graphs() if graphs is None else graphs)
+        found = cases.toy_graphs() if graphs is None else graphs
+        if labels != "classes":
+            found = [graph.clone() for graph in found]
+            made = relabelled(torch.cat([graph.y for graph in found]), labels)
+            for graph, y in zip(found, made, strict=True):
+                graph.y = y[None]
+        return as_graph_task(found)
     if kind == "image":
         images, labels = cases.toy_images(n=60)
         return as_images((images, labels), (images[:9].flip(3), labels[:9]))
     if kind == "link":
         return split_links(cases.toy_graph(n=60), negatives=5)
     if kind == "hetero":
-        return as_hetero(cases.toy_hetero(n=60))
+        several = cases.toy_hetero(n=60)
+        if labels != "classes":
+            several["paper"].y = relabelled(several["paper"].y, labels)
+        return as_hetero(several)
     return as_interactions(cases.toy_rows(users=40, items=30), seed=1)
 
 
@@ -92,7 +120,7 @@ def _changed(y: Tensor, rows: Tensor, form: str) -> Tensor:
         none = torch.nan if out.is_floating_point() else -1
         out[rows[::2]] = none
         rows = rows[1::2]
-    known = int(y.max()) + 1
+    known = int(y.nan_to_num().max()) + 1
     out[rows] = (out[rows] + 1) % known
     return out
 
@@ -289,14 +317,18 @@ def leaks(
 def _leaks(
     case: type[cases.MethodCase], apart: bool, forms: Sequence[str]
 ) -> tuple[int, list[str]]:
-    tried, found = 0, []
-    for own in OPTIONS.get((case.name, case.kind), [{}]):
-        chooses = find_method(case.name, case.kind)[0].chooses
-        for setting in settings_of(case.kind, case.iterates, chooses):
-            task = task_of(case.kind, case().data() if case.kind == "graph" else None)
+    tried, found, method = 0, [], find_method(case.name, case.kind)[0]
+    sorts = method.label_kinds if case.kind in LABELLED else ("classes",)
+    for own, labels in itertools.product(OPTIONS.get((case.name, case.kind), [{}]), sorts):
+        for setting in settings_of(case.kind, case.iterates, method.chooses):
+            if "pseudo_labels" in setting.options and labels != "classes":
+                continue  # they are of classes alone
+            task = task_of(case.kind, case().data() if case.kind == "graph" else None, labels)
             chosen = {} if setting.options.get("validations") else CHOSEN
             options = {**own, **setting.options, **chosen.get((case.name, case.kind), {})}
             clean = _made(case, task, options)
+            if isinstance(clean, str) and labels != "classes":
+                continue  # such as labels that are no targets of this method
             if isinstance(clean, str):
                 raise AssertionError(f"{case.name}, {setting.name}: {clean}")
             poisons = setting.poisons
@@ -307,7 +339,7 @@ def _leaks(
                     tried += 1
                     dirty = _made(case, poison(task, form), options)
                     if dirty != clean:
-                        said = f"{name} ({form}), {setting.name} {own or ''}".strip()
+                        said = f"{name} ({form}), {setting.name}, {labels} {own or ''}".strip()
                         found.append(f"{said}: {dirty} and not {clean}")
     return tried, found
 

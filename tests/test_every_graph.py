@@ -85,6 +85,27 @@ def test_what_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             drawn.outcome(case, plan, asked)
 
 
+@pytest.mark.parametrize("kind", list(drawn.DRAWN))
+def test_what_is_broken_is_told_of_every_kind(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of plans that nothing is odd about, too: each made set is looked at."""
+    case, seen = drawn.all_cases()["random", kind], []
+
+    @settings(max_examples=12, database=None, derandomize=True, deadline=None)
+    @given(plan=drawn.DRAWN[kind], asked=drawn.ASKED)
+    def tried(plan: Any, asked: Any) -> None:
+        try:
+            seen.append(drawn.outcome(case, plan, asked))
+        except drawn.BrokenError as error:
+            seen.append("not finite" if "not finite" in str(error) else str(error))
+
+    tried()
+    assert set(seen) == {"made", "refused"}
+    monkeypatch.setattr(drawn.cases, "tensors", lambda small: [torch.tensor([torch.inf])])
+    good, seen[:] = seen.copy(), []
+    tried()
+    assert seen == ["not finite" if end == "made" else end for end in good]
+
+
 def far(kind: str, value: float) -> Any:
     """Data with one number that is far from all others."""
     if kind == "node":

@@ -62,6 +62,8 @@ def test_two_processes_do_not_share_a_folder(capsys: pytest.CaptureFixture[str])
     try:
         assert condense("--seed", "1", "--overwrite") == 2
         assert f"in use by process {other.pid} on " in capsys.readouterr().err
+        assert condense("--seed", "1") == 2  # which is told before what lies there
+        assert f"in use by process {other.pid} on " in capsys.readouterr().err
         data = graphcondense.data.load("digits")
         with pytest.raises(ValueError, match="in use by process"):
             graphcondense.condense(data, "random", nodes=20, out="run")

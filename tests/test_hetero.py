@@ -30,6 +30,7 @@ from graphcondense.ops.hetero import HeteroGraph, mean_operator
 from graphcondense.saved.condensed_hetero import CondensedHetero
 from graphcondense.saved.content import graph_hash, tensor_bytes
 from graphcondense.saved.forms import contents_of
+from tests import drawn
 from tests.cases import toy_hetero
 
 QUICK: dict[str, Any] = {"epochs": 30, "hidden": 16, "val_every": 5}
@@ -636,3 +637,14 @@ def test_debian_is_near_the_whole(data_root: Path) -> None:
         scores[method] = float(evaluator.fit("RGCN", small, seeds=1).test_selected)
     assert scores["quotient"] > 0.739
     assert scores["quotient"] > scores["random"] + 0.1
+
+
+@pytest.mark.parametrize("method", [name for name, kind in drawn.all_cases() if kind == "hetero"])
+def test_a_budget_of_bytes_holds_the_edges_of_a_single_node(method: str) -> None:
+    """Its loop, and those to the nodes of other types that come with it: where there is one node of
+    each type, nothing else is between."""
+    case = drawn.all_cases()[method, "hetero"]
+    looped = drawn.Graph(seed=280, n=24, d=6, edges=31, classes=2, loops=True, labels="numbers")
+    plan = drawn.Typed(looped, seed=115, authors=4, d=5, edges=50, bare=True)
+    ends = [drawn.outcome(case, plan, drawn.Asked(("bytes", most))) for most in (100, 400)]
+    assert ends == ["refused", "made"]

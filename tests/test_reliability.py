@@ -245,3 +245,10 @@ def test_every_row_says_its_day_and_a_commit_as_it_was(reliability: ModuleType) 
     wanted = {f"{name} ({kind})" for name, kind in all_cases() if kind in DRAWN}
     assert wanted == drawn.keys()
     assert {*drawn.values()} == {(500, 0)}
+    every = {f"{name} ({kind})" for name, kind in all_cases()}
+    for part in ("leaks", "threads"):
+        rows = reliability.read(reliability.OUT / f"{part}.json")["rows"]
+        assert {row["what"] for row in rows} == every, part
+    rows = reliability.read(reliability.OUT / "kills.json")["rows"]
+    assert sum(row["tried"] for row in rows) >= 200
+    assert not sum(row["failed"] for row in rows)

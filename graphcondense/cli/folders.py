@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from graphcondense.cli.text import is_main
+from graphcondense.ops.locks import refuse_busy
 from graphcondense.ops.names import meant
 from graphcondense.run.folder import begun, has_result
 
@@ -55,7 +56,9 @@ def _refuse_unknown(given: Config, known: Sequence[str], what: str, free: bool =
 
 
 def refuse_used(folder: Path, overwrite: bool) -> None:
-    """Raise a ValueError where there is a run in ``folder``, and ``overwrite`` is not set."""
+    """Raise a ValueError where another process works in ``folder``, or where there is a run in it
+    and ``overwrite`` is not set."""
+    refuse_busy(folder)
     finished = has_result(folder)
     if not overwrite and (finished or begun(folder)):
         what = "a finished run" if finished else "an unfinished run; --resume goes on with it"

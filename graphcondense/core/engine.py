@@ -11,7 +11,16 @@ import torch
 from torch import Generator, Tensor
 
 from graphcondense.core import parallel
-from graphcondense.core.types import Learner, Objective, Pool, Saved, Schedule, Source, Synthetic
+from graphcondense.core.types import (
+    DivergedError,
+    Learner,
+    Objective,
+    Pool,
+    Saved,
+    Schedule,
+    Source,
+    Synthetic,
+)
 
 
 @dataclass
@@ -140,7 +149,7 @@ def distill(
     Raises:
         ValueError: a schedule that names a group the synthetic set does not have, a checkpoint
             with the states of other callbacks, or fewer learners than processes.
-        FloatingPointError: the loss stopped being finite.
+        DivergedError: the loss stopped being finite.
         ~graphcondense.core.parallel.LostProcessError: another process has ended.
     """
     groups = syn.groups()
@@ -225,7 +234,7 @@ def update(state: State, objective: Objective, real: Source) -> None:
     state.syn.project_()
     state.step += 1
     if not torch.isfinite(state.loss):
-        raise FloatingPointError(
+        raise DivergedError(
             f"loss is {float(state.loss)} at step {state.step}: lower the learning rates "
             f"{dict(schedule.lr)} or look for outliers in the features"
         )

@@ -17,7 +17,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from graphcondense.core.pools import View, initialise, leaves, viewed
-from graphcondense.core.types import Batch, Criterion, Learner, Source
+from graphcondense.core.types import Batch, Criterion, DivergedError, Learner, Source
 from graphcondense.ops.limits import at_least
 
 Precision = Literal["full", "bfloat16"]
@@ -327,7 +327,7 @@ class Trainer:
                 one = now if now.dim() + 1 == own[name].dim() else now[i]
                 own[name][epoch].copy_(one)
                 if not bool(torch.isfinite(own[name][epoch].sum(dtype=torch.float64))):
-                    raise FloatingPointError(
+                    raise DivergedError(
                         f"training of expert {expert} diverged by step {epoch * steps}: lower its "
                         f"learning rate {self.training.lr}"
                     )

@@ -27,6 +27,7 @@ from graphcondense.core.expert_training import Course, Precision, Settle, Traine
 from graphcondense.core.pools import View
 from graphcondense.core.types import Criterion, Learner, Saved, Source, Synthetic
 from graphcondense.ops.files import cache_root, writable, write_whole
+from graphcondense.ops.json import read_json
 from graphcondense.ops.limits import at_least
 from graphcondense.ops.sizes import said
 
@@ -188,7 +189,7 @@ class Buffer:
 
         Raises:
             ValueError: the folder cannot be written.
-            FloatingPointError: the training of an expert diverged.
+            DivergedError: the training of an expert diverged.
         """
         missing, why = [], {}
         for expert in range(self.training.experts):
@@ -277,8 +278,8 @@ class Buffer:
         from safetensors import safe_open
 
         with safe_open(self.file(expert), "pt") as kept:
-            header: dict[str, Any] = json.loads((kept.metadata() or {}).get("expert", "{}"))
-        return header
+            header = read_json((kept.metadata() or {}).get("expert", "{}"), "its header")
+        return header if isinstance(header, dict) else {}
 
     def _read(self, expert: int, stage: int) -> dict[str, Tensor]:
         from safetensors import SafetensorError, safe_open

@@ -26,6 +26,10 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 """A loss: outputs ``[m, k]`` and ``y`` to a scalar."""
 
 
+class DivergedError(FloatingPointError, ValueError):
+    """A loss or weights stopped being finite; says at which step, and which option to lower."""
+
+
 class Batch(NamedTuple):
     """What a model is called with, and what it should say.
 

@@ -27,6 +27,7 @@ from graphcondense.data.frame_targets import (
     targets_of,
 )
 from graphcondense.data.labels import few
+from graphcondense.data.reading import check_weights
 from graphcondense.data.tables import TableFile, checked_file, is_file, read_edges, read_nodes
 from graphcondense.data.targets import LabelKind
 from graphcondense.ops.arrays import Array
@@ -368,7 +369,9 @@ def _ends(edges: object) -> tuple[pd.Index, pd.Index, Tensor | None]:
                 if values.isna().any():
                     row = int(np.flatnonzero(values.isna())[0])
                     raise ValueError(f"edges: {name!r} is no number in row {row}")
-                weight = torch.from_numpy(values.to_numpy(np.float32).copy())
+                weights = values.to_numpy(np.float32).copy()
+                check_weights(weights, f"edges, column {name!r}")
+                weight = torch.from_numpy(weights)
             else:
                 raise ValueError(
                     f"edges has the column {name!r}: methods use no features of edges; name "

@@ -163,6 +163,12 @@ def _stored(data: object) -> _Packed | None:
     def taken(name: str) -> tuple[Tensor, Tensor]:
         """The rows of the graphs ``index``, and how many each has."""
         rows, ptr = given[name].detach().cpu(), torch.as_tensor(slices[name])
+        there, told = rows.shape[1 if name == "edge_index" else 0], int(ptr[-1])
+        if there != told or len(ptr) - 1 != data.len():
+            raise ValueError(
+                f"{data.len()} graphs share {there} rows of {name}, and the data set says it is "
+                f"{told} rows of {len(ptr) - 1}: its files are not of one set; get them anew"
+            )
         if whole:
             return rows, ptr.diff()
         found, starts = ranges(ptr, index)

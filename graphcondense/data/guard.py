@@ -2,11 +2,14 @@
 
 PyG's loaders unpickle: ``processed/data.pt`` where torch's safe reading refuses it,
 ``processed/pre_transform.pt`` always, and the raw files of Planetoid. :func:`guarded` answers all
-three for the length of a ``with`` block, and :func:`refused` says what was found in words.
+three for the length of a ``with`` block, and :func:`refused` says what was found in words. Loaders
+believe what they read: :func:`guarded` also compares the checksums of what torch loads, and
+:func:`broken` says which file a loader failed at.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import pickletools
@@ -24,8 +27,10 @@ import scipy.sparse as sp
 
 from graphcondense.data.ogb import allow, array_classes, graph_classes
 from graphcondense.data.pt import offender
+from graphcondense.ops.files import check_archive
 
 _FORCE, _FORCE_NOT = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+_PACKAGE = Path(__file__).resolve().parents[1]
 _TURN = threading.RLock()  # two threads that open data would undo each other's guard
 
 
@@ -35,25 +40,42 @@ def guarded() -> Iterator[None]:
 
     torch's own switch makes every ``torch.load`` a safe one, also those that ask for the other; the
     raw files of Planetoid are read by :func:`read_plain`. What is refused is a
-    ``pickle.UnpicklingError``.
+    ``pickle.UnpicklingError``, and a damaged archive a ValueError that names it.
     """
+    import torch
     from torch_geometric.io import planetoid
 
     names = vars(planetoid)
     with _TURN, allow(graph_classes() + array_classes()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Weights only load failed")  # said by our own error
         before, unpickle = {k: os.environ.get(k) for k in (_FORCE, _FORCE_NOT)}, names["pickle"]
+        load = torch.load
         os.environ.pop(_FORCE_NOT, None)
         os.environ[_FORCE] = "1"
         names["pickle"] = SimpleNamespace(load=read_plain)
+        torch.load = _with_checksums(load)
         try:
             yield
         finally:
+            torch.load = load
             names["pickle"] = unpickle
             for key, value in before.items():
                 os.environ.pop(key, None)
                 if value is not None:
                     os.environ[key] = value
+
+
+def _with_checksums(load: Callable[..., Any]) -> Callable[..., Any]:
+    """``torch.load`` that compares the checksums of an archive first."""
+
+    @functools.wraps(load)
+    def read(f: Any, *args: Any, **options: Any) -> Any:
+        path = f if isinstance(f, str | os.PathLike) else getattr(f, "name", None)
+        if isinstance(path, str | os.PathLike) and Path(path).is_file():
+            check_archive(Path(path))
+        return load(f, *args, **options)
+
+    return read
 
 
 def refused(error: BaseException, folder: Path, source: str) -> str:
@@ -68,6 +90,23 @@ def refused(error: BaseException, folder: Path, source: str) -> str:
     return f"{base}; remove {folder / 'processed'} to have it made anew from the raw files"
 
 
+def broken(error: BaseException, folder: Path, source: str) -> str | None:
+    """In words, which file below ``folder`` a loader failed at and what to do about it; ``None``
+    where the error is a ValueError of this package, which says that itself."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    ours = step is None or _PACKAGE in Path(step.tb_frame.f_code.co_filename).parents
+    if isinstance(error, MemoryError) or (ours and isinstance(error, ValueError)):
+        return None
+    said = f"{type(error).__name__}: {str(error)[:100]}"
+    place = folder / "raw" if (folder / "raw").is_dir() else folder
+    return (
+        f"{_file(error, folder) or f'a file in {place}'} cannot be read ({said}); put the "
+        f"published file there (from {source})"
+    )
+
+
 def _found(error: BaseException) -> str:
     name = offender(str(error))
     return f"it holds {name[:80]}" if name else "it is broken or holds something else"
@@ -75,11 +114,15 @@ def _found(error: BaseException) -> str:
 
 def _file(error: BaseException, folder: Path) -> Path | None:
     """The file below ``folder`` that was being read."""
+    from torch_geometric.data import dataset
+
     found, step = None, error.__traceback__
     while step is not None:
-        for name in ("path", "f"):  # as PyG's functions call it
+        # Files that a data set of PyG's has read, when it comes to others.
+        read = step.tb_frame.f_code.co_filename == dataset.__file__
+        for name in () if read else ("path", "f"):  # as PyG's functions call it
             value = step.tb_frame.f_locals.get(name)
-            if isinstance(value, str) and folder in Path(value).parents:
+            if isinstance(value, str | Path) and folder in Path(value).parents:
                 found = Path(value)
         step = step.tb_next
     return found

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphcondense.data.guard import guarded, refused
+from graphcondense.data.guard import broken, guarded, refused
 from graphcondense.ops.names import near
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
@@ -283,7 +283,12 @@ def open_known(known: Named, root: Path) -> Any:
         if isinstance(error, pickle.UnpicklingError):
             raise ValueError(f"{known.name}: {refused(error, folder, known.source)}") from error
         if not isinstance(error, OSError):
-            raise
+            wrong = broken(error, folder, known.source)
+            if wrong is None and type(error) is ValueError and known.name not in str(error):
+                raise ValueError(f"{known.name}: {error}") from error
+            if wrong is None:
+                raise
+            raise ValueError(f"{known.name}: {wrong}") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ValueError(
                 f"{known.name}: its loader has to write into {folder}, which is read-only; copy "

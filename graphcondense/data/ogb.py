@@ -39,6 +39,7 @@ from graphcondense.data.ogb_hetero import (
 )
 from graphcondense.ops.fields import plain
 from graphcondense.ops.files import as_whole
+from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -374,7 +375,7 @@ def _read_plain(folder: Path, meta: Record | None) -> Data | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("graph", "{}"))
+            header = read_json((file.metadata() or {}).get("graph", "{}"), "its header")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         logger.warning("%s cannot be read (%s); made anew from the files of the set", path, error)

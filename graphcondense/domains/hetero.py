@@ -81,7 +81,8 @@ class HeteroSource:
 
     @property
     def pair_bytes(self) -> int:
-        """Bytes that the relations may take for a pair of target nodes."""
+        """Bytes that the relations may take between two target nodes, each with the nodes of other
+        types that come with it; half as many may be among one and those that come with it."""
         shares = {kind: max(1.0, share) for kind, share in self.task.shares.items()}
         both = (shares[source] * shares[end] for source, _, end in self.task.graph.relations)
         return 2 * EDGE_BYTES * math.ceil(sum(both))
@@ -127,7 +128,7 @@ class HeteroMethod(Method[HeteroSource]):
         return self.of_target(budget, real).allocate(
             real.counts if counts is None else counts,
             real.num_examples,
-            example_bytes=self.example_bytes(real),
+            example_bytes=self.example_bytes(real) + real.pair_bytes // 2,
             pair_bytes=real.pair_bytes,
             label_kind=real.task.label_kind,
         )

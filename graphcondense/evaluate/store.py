@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from graphcondense.evaluate.evaluator import AnyEvaluator
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.trainings import Seeds
 from graphcondense.ops.files import refuse_target
+from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
@@ -43,10 +45,11 @@ class Store:
 
     def _read(self, line: str) -> None:
         try:
-            saved = json.loads(line)
-        except ValueError:
+            saved: Any = read_json(line, "a line")
+            whole = saved["sha256"] == _digest(saved["key"], saved["result"])
+        except (ValueError, LookupError, TypeError):
             return  # the line that the interrupt cut short
-        if saved.get("evaluation") == self.name:
+        if whole and saved["evaluation"] == self.name:  # else it is computed again
             self._known[saved["key"]] = _result(saved["result"])
 
     def get(self, key: str, compute: Callable[[], FitResult]) -> FitResult:
@@ -55,6 +58,7 @@ class Store:
             self._known[key] = found = compute()
             if self.path is not None:
                 line = {"evaluation": self.name, "key": key, "result": _plain(found)}
+                line["sha256"] = _digest(key, line["result"])
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 with self.path.open("a", encoding="utf-8") as file:
                     # The newline comes first, so that a line which was cut short ends there.
@@ -85,6 +89,11 @@ def _lines(path: Path) -> list[str]:
             "of such is removed once all are done: name a file that does not exist"
         )
     return lines
+
+
+def _digest(key: object, result: object) -> str:
+    """Of a training's result, as JSON has it."""
+    return hashlib.sha256(json.dumps([key, result], sort_keys=True).encode()).hexdigest()
 
 
 def _plain(result: FitResult) -> dict[str, object]:

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from graphcondense.core.pools import View, viewed
 from graphcondense.core.scalars import HasScalars
-from graphcondense.core.types import Batch, Learner, Objective, Source, Synthetic
+from graphcondense.core.types import Batch, DivergedError, Learner, Objective, Source, Synthetic
 from graphcondense.objectives.unrolled import Weights, cut, inner, learnable
 from graphcondense.ops.limits import at_least
 
@@ -245,7 +245,7 @@ def _target(learner: Learner) -> Weights:
 def _finite(away: Tensor, steps: int, rate: Tensor) -> None:
     """Refuse a student that diverged."""
     if not bool(torch.isfinite(away)):
-        raise FloatingPointError(
+        raise DivergedError(
             f"a student diverged within {steps} steps at a step size of {float(rate):.3g}: lower "
             "student_lr, lr_lr or student_steps"
         )

@@ -52,6 +52,13 @@ def alone_with(file: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
+def refuse_busy(folder: Path) -> None:
+    """Raise a ValueError where another process works in ``folder``; says which."""
+    if (folder / LOCK).exists():
+        with contextlib.suppress(OSError), alone_in(folder):  # a folder to read has no owner
+            pass
+
+
 def _owner(file: Path) -> str:
     """Who has a lock, and what to do about it, in words."""
     words = "another process"

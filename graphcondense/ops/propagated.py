@@ -20,6 +20,7 @@ from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, mean_norm_
 from graphcondense.ops.as_read import CHANGED, version_of
 from graphcondense.ops.blocks import propagated
 from graphcondense.ops.files import as_whole, writable
+from graphcondense.ops.json import read_json
 from graphcondense.ops.place import MEMORY, Place
 from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
@@ -184,7 +185,7 @@ def _read(path: Path, about: Record) -> tuple[Matrix | None, str]:
     try:
         with safe_open(path, "pt") as file:
             meta = file.metadata() or {}
-            header = json.loads(meta.get("propagated", "{}"))
+            header = read_json(meta.get("propagated", "{}"), "its header")
             tensors: dict[str, Tensor] = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
         return None, f"cannot be read ({error})"

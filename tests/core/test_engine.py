@@ -89,7 +89,8 @@ def test_an_unknown_group_is_named() -> None:
 
 
 def test_a_loss_that_is_not_finite_stops() -> None:
-    with pytest.raises(FloatingPointError, match="loss is nan at step 1"):
+    # A ValueError, too, so that whoever tries data and options has one error to catch.
+    with pytest.raises(ValueError, match="loss is nan at step 1"):
         run(objective=lambda s, r, lo, g: s.x.sum() * float("nan"))
 
 

@@ -4,7 +4,6 @@ import os
 import pickle
 from collections import defaultdict
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from torch_geometric.datasets import Planetoid, TUDataset
 
 from graphcondense.data import load
 from graphcondense.data.guard import guarded, read_plain
+from tests.raw_sets import dumped, planetoid, tu
 
 RAN: list[str] = []
 
@@ -37,45 +37,8 @@ def nothing_ran():
     assert RAN == []
 
 
-def _dumped(value, protocol=4):
-    return pickle.dumps(value, protocol=protocol)
-
-
-def _planetoid(root: Path) -> Path:
-    """Raw files in the layout of Cora: 4 labelled, 8 known and 2 test nodes beside 500."""
-    rng = np.random.default_rng(0)
-    known, test, d = 510, 2, 5
-    allx = sp.csr_matrix((rng.random((known, d)) < 0.5).astype(np.float32))
-    tx = sp.csr_matrix((rng.random((test, d)) < 0.5).astype(np.float32))
-    ally, ty = np.eye(7, dtype=np.int32)[rng.integers(0, 7, known)], np.eye(7, dtype=np.int32)[:2]
-    graph = defaultdict(list)
-    n = known + test
-    for node in range(n):
-        graph[node] = [(node + 1) % n, (node - 1) % n]
-    raw = root / "Cora" / "raw"
-    raw.mkdir(parents=True)
-    parts = {"x": allx[:4], "tx": tx, "allx": allx, "y": ally[:4], "ty": ty, "ally": ally}
-    for name, value in {**parts, "graph": graph}.items():
-        (raw / f"ind.cora.{name}").write_bytes(_dumped(value))
-    (raw / "ind.cora.test.index").write_text(f"{n - 1}\n{n - 2}\n")
-    return raw
-
-
-def _tu(root: Path) -> Path:
-    raw = root / "MUTAG" / "raw"
-    raw.mkdir(parents=True)
-    edges = [(6 * g + i + 1, 6 * g + (i + 1) % 6 + 1) for g in range(20) for i in range(6)]
-    both = [*edges, *((b, a) for a, b in edges)]
-    (raw / "MUTAG_A.txt").write_text("".join(f"{a}, {b}\n" for a, b in both))
-    nodes, graphs = range(120), range(20)
-    (raw / "MUTAG_graph_indicator.txt").write_text("".join(f"{i // 6 + 1}\n" for i in nodes))
-    (raw / "MUTAG_graph_labels.txt").write_text("".join(f"{g % 2}\n" for g in graphs))
-    (raw / "MUTAG_node_labels.txt").write_text("".join(f"{i % 3}\n" for i in nodes))
-    return raw
-
-
 def test_planetoid_is_what_pyg_reads(tmp_path):
-    _planetoid(tmp_path / "ours"), _planetoid(tmp_path / "theirs")
+    planetoid(tmp_path / "ours"), planetoid(tmp_path / "theirs")
     theirs = Planetoid(str(tmp_path / "theirs"), "Cora")[0]
     for _ in ("raw", "processed"):
         ours = load("cora", tmp_path / "ours", normalize="none")
@@ -84,7 +47,7 @@ def test_planetoid_is_what_pyg_reads(tmp_path):
 
 
 def test_tu_is_what_pyg_reads(tmp_path):
-    _tu(tmp_path)
+    tu(tmp_path)
     before = load("MUTAG", tmp_path)
     theirs = TUDataset(str(tmp_path), "MUTAG")
     assert load("MUTAG", tmp_path).digest == before.digest
@@ -93,14 +56,14 @@ def test_tu_is_what_pyg_reads(tmp_path):
 
 @pytest.mark.parametrize("part", ["x", "ally", "graph"])
 def test_a_raw_file_with_more_is_refused(tmp_path, part):
-    raw = _planetoid(tmp_path)
-    (raw / f"ind.cora.{part}").write_bytes(_dumped(Marker()))
+    raw = planetoid(tmp_path)
+    (raw / f"ind.cora.{part}").write_bytes(dumped(Marker()))
     with pytest.raises(ValueError, match=rf"ind\.cora\.{part} was refused.*test_guard\.ran.*put"):
         load("cora", tmp_path)
 
 
 @pytest.mark.parametrize("file", ["data.pt", "pre_transform.pt", "pre_filter.pt"])
-@pytest.mark.parametrize(("make", "name"), [(_planetoid, "cora"), (_tu, "MUTAG")])
+@pytest.mark.parametrize(("make", "name"), [(planetoid, "cora"), (tu, "MUTAG")])
 def test_a_processed_file_with_more_is_refused(tmp_path, make, name, file, recwarn):
     processed = make(tmp_path).parent / "processed"
     load(name, tmp_path)
@@ -111,19 +74,19 @@ def test_a_processed_file_with_more_is_refused(tmp_path, make, name, file, recwa
 
 
 def test_the_guard_ends_with_its_block(tmp_path, monkeypatch):
-    from torch_geometric.io import planetoid
+    from torch_geometric.io import planetoid as readers
 
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     before = dict(os.environ)
     with guarded(), guarded():
-        assert planetoid.pickle is not pickle
+        assert readers.pickle is not pickle
         assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" not in os.environ
-    assert planetoid.pickle is pickle
+    assert readers.pickle is pickle
     assert dict(os.environ) == before
 
 
 def _read(value: object, protocol: int = 4) -> object:
-    return read_plain(BytesIO(_dumped(value, protocol)))
+    return read_plain(BytesIO(dumped(value, protocol)))
 
 
 def test_plain_pickles_are_read():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from graphcondense.cli.bench.over import sections
+from graphcondense.ops.json import read_json_file
 from graphcondense.ops.markdown import Marked, code, escaped, strong
 from graphcondense.ops.tables import Table
 
@@ -71,11 +71,13 @@ def _read_cell(path: Path) -> Record:
         ValueError: naming the file, if it is something else.
     """
     try:
-        cell: Record = json.loads(path.read_text(encoding="utf-8"))
-        cell["command"], cell["report"]["rows"][0]["val_selected"]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+        cell: Any = read_json_file(path)
+        cell["command"], cell["workers"]
+        math.isfinite(report_of(cell["report"]).rows[0].val_selected)
+        read: Record = cell
+    except Exception as error:  # what somebody has edited fails in whatever way it likes
         raise ValueError(f"{path} is no cell of graphcondense bench: delete it") from error
-    return cell
+    return read
 
 
 def _section(cells: Mapping[str, Record]) -> list[str]:
