@@ -59,6 +59,15 @@ def test_splits_stay_disjoint_and_validation_whole(real: NodeTask) -> None:
     }
 
 
+def test_more_than_there_are_is_told(real: NodeTask, recwarn: pytest.WarningsRecorder) -> None:
+    """Of every class by how many; nothing is said where the number is reached."""
+    pseudo_labelled(real, 2)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"pseudo_labels=99999: .*\(class 0: \d+, class 1: \d+"):
+        found = pseudo_labelled(real, 99999)
+    assert len(found.train) == len(real.train) + len(real.test)
+
+
 def test_a_node_that_no_label_reaches_is_left(real: NodeTask) -> None:
     alone = int(real.test[0])
     adj = real.adj.tolil()
