@@ -38,7 +38,8 @@ def write(rows: Sequence[Found], out: Path) -> None:
         "GCN of 256 units, 300 epochs, at the epoch that is best on validation nodes. A split has "
         "one condensation, with its own seed, and a few trainings. ± is over splits (over "
         "trainings, where there is one split). Cora and CiteSeer have random splits here, 20 "
-        "labels a class, not the published one.",
+        "labels a class, not the published one. debian has one split: of its graph further splits "
+        "are further condensations alone.",
         "",
         "Some methods have more splits than others of the same data: their means are not of the "
         "same labels. Verdicts are over common splits alone.",
