@@ -139,6 +139,21 @@ def test_the_page_of_defaults(bench: Scripts, tmp_path: Path) -> None:
     assert (tmp_path / "defaults.png").stat().st_size > 5000
 
 
+def test_splits_that_few_methods_have_rank_nobody(bench: Scripts, tmp_path: Path) -> None:
+    """An easier split of one method alone would put it ahead."""
+    names = {f"m{i}": 0.6 + i / 100 for i in range(5)}
+    rows = [cell(data, 0, k, v) for data in ("cora", "digits") for k, v in names.items()]
+    rows += [cell("cora", 1, "m0", 0.9), cell("digits", 1, "m0", 0.9), cell("cora", 1, "m1", 0.6)]
+    shared = {(r["split"], r["data"]) for r in bench.page.common(rows)}
+    assert shared == {(0, "cora"), (0, "digits")}
+    bench.page.write(rows, tmp_path)
+    lines = (tmp_path / "defaults.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("| m") and line[3].isdigit()]
+    assert [line.split()[1] for line in table[:5]] == ["m4", "m3", "m2", "m1", "m0"]
+    assert table[4].endswith("| 4.0 |")
+    assert "75.5 ± 21.2" in table[4], "its mean is over both"
+
+
 def test_one_split_gives_no_verdict(bench: Scripts, tmp_path: Path) -> None:
     bench.page.write([cell("cora", 0, k, 0.5) for k in ("random", "quotient")], tmp_path)
     text = (tmp_path / "defaults.md").read_text()
