@@ -115,6 +115,7 @@ def test_headline_numbers_are_those_of_the_measured_files() -> None:
     assert f"regression reaches {best} %" in page
     assert f"`quotient` reaches {plain['quotient']}" in page
     assert f"linear SVM {plain['linear SVM']} on" in page
+    assert f"on these reaches {mean('controls.json', data='debian', set='random=bytes')} %" in page
     usual = {"data": "fashion", "hidden": 256, "epochs": 300, "split": 0}
     told = {k: mean("defaults.json", set=k, **usual) for k in ("quotient", "cgc", "random")}
     for name, score in told.items():
