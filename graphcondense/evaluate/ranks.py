@@ -216,9 +216,7 @@ def rank(
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha} must be between 0 and 1, as 0.05")
     if len(scores) < LEAST:
-        raise ValueError(
-            f"{len(scores)} sets: ranks are for {LEAST} or more; compare pairs instead"
-        )
+        raise ValueError(f"{len(scores)} sets: ranks are for three or more; compare pairs instead")
     if len(blocks) < 2:
         raise ValueError(f"{len(blocks)} blocks: ranks need two or more, such as data sets")
     for label, own in scores.items():
@@ -368,7 +366,7 @@ def rank_reports(
         )
         raise ValueError(
             f"{len(found)} sets have scores on all {each} ({', '.join(blocks)}); ranks are for "
-            f"{LEAST} or more. {'; '.join(lacking) or 'There are no others'}"
+            f"three or more. {'; '.join(lacking) or 'There are no others'}"
         )
     metric = reports[0].metric
     return rank(found, blocks, metric=metric, title=what, alpha=alpha, test=test)
