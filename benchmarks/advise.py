@@ -8,7 +8,8 @@ coefficients into ``graphcondense/measured/costs.json``: non-negative least squa
 errors. The check predicts on this machine, then measures, on graphs that the fit has not seen. Each
 measurement is a forked process of one thread, so that its peak memory is its own. Processor seconds
 depend on what else the machine does: the probe and the measurement suffer alike. Finished
-measurements are kept in ``--out``/advise.json.
+measurements are kept in ``--out``/advise.json; ``--again quotient`` measures a method anew that has
+changed.
 """
 
 from __future__ import annotations
@@ -70,18 +71,30 @@ CHECKED: Mapping[str, int | None] = {
 ``advise`` says."""
 
 
+STAGES = {
+    "whole": ("epoch", "an epoch on everything"),
+    "small": ("epoch", "an epoch on the condensed graph"),
+    "quotient": ("quotient", "condense, quotient"),
+    "gecc": ("gecc", "condense, gecc"),
+}
+"""What is measured: by which stage it is foretold, and in words."""
+KEYS = tuple(STAGES)
+
+
 def main() -> None:
     args = parsed()
     rows = Rows(args.out / "advise.json")
     began = time.monotonic()
     warm()
-    wanted = grid() if args.fit else real(args.root)
+    wanted = list(grid() if args.fit else real(args.root))
+    for name, _, _ in wanted:
+        rows.drop(name, args.again)
     for name, make, condensed in wanted:
         if time.monotonic() - began > args.seconds:
             print("no time for further graphs", file=sys.stderr)
             break
-        if not rows.has(name):
-            rows.add(measured(name, make(), condensed))
+        if missing := [key for key in KEYS if key not in rows.named(name)]:
+            rows.add(measured(name, make(), condensed, rows.named(name), missing))
     if args.fit:
         fit(rows.of("fit"))
     write_page(rows, args.out)
@@ -92,6 +105,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=None, help="folder of the data sets")
     parser.add_argument("--fit", action="store_true", help="measure and fit the coefficients")
+    parser.add_argument("--again", nargs="+", default=[], choices=KEYS, help="measure these anew")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no graph later")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     return parser.parse_args(words)
@@ -148,8 +162,11 @@ def warm() -> None:
         graphcondense.condense(data, method, nodes=20, progress=False)
 
 
-def measured(name: str, data: Any, condensed: int | None) -> dict[str, Any]:
-    """The row of a graph: its shape, the units of this machine, seconds and bytes of all stages."""
+def measured(
+    name: str, data: Any, condensed: int | None, known: Mapping[str, Any], missing: Sequence[str]
+) -> dict[str, Any]:
+    """The row of a graph: its shape, seconds and bytes of all stages, and the units of this machine
+    when they were measured. What is ``known`` and not ``missing`` is kept."""
     from graphcondense.data import as_task
     from graphcondense.uses.advice import shape_of
     from graphcondense.uses.probe import probed
@@ -158,11 +175,13 @@ def measured(name: str, data: Any, condensed: int | None) -> dict[str, Any]:
     print(f"{name}: {task.digest}", file=sys.stderr)  # the hash is made once, before any stage
     shape = shape_of(task, condensed)
     probed.cache_clear()
-    row: dict[str, Any] = {"name": name, "shape": asdict(shape), "units": dict(probed())}
-    row["whole"] = apart(train, task)
-    for method in ("quotient", "gecc"):
-        row[method] = apart(condense, task, method, shape.condensed)
-    row["small"] = apart(train_small, task, shape.condensed)
+    row: dict[str, Any] = {"name": name, "shape": asdict(shape), **known}
+    for key in missing:
+        run, *given = {
+            "whole": (train, task),
+            "small": (train_small, task, shape.condensed),
+        }.get(key, (condense, task, key, shape.condensed))
+        row[key] = {**apart(run, *given), "units": dict(probed())}
     print(json.dumps(row), file=sys.stderr, flush=True)
     return row
 
@@ -233,7 +252,7 @@ def train_small(task: Any, nodes: int) -> float:
 
 def fit(rows: Sequence[Mapping[str, Any]], target: Path = TARGET) -> None:
     """Write the coefficients that the rows of simulated graphs give."""
-    from graphcondense.measured.costs import HELD, STAGES, TERMS
+    from graphcondense.measured.costs import HELD, STAGES, TERMS, UNITS
     from graphcondense.ops.files import write_whole
 
     found: dict[str, Any] = {"command": "python benchmarks/advise.py --fit"}
@@ -245,7 +264,7 @@ def fit(rows: Sequence[Mapping[str, Any]], target: Path = TARGET) -> None:
                 for shape, cost in observed(row, stage):
                     if what not in cost:
                         continue
-                    units = row["units"] if what == "seconds" else dict.fromkeys(row["units"], 1.0)
+                    units = cost["units"] if what == "seconds" else dict.fromkeys(UNITS, 1.0)
                     lines.append([TERMS[t][1](shape) * units[TERMS[t][0]] for t in terms])
                     # A process that takes a few pages more is told by none of the sizes.
                     wanted.append(max(cost[what], 1e-6 if what == "seconds" else MIB))
@@ -264,7 +283,7 @@ def observed(row: Mapping[str, Any], stage: str) -> Iterator[tuple[Any, Mapping[
         return
     yield shape, row["whole"]
     # In the process of the small graph condensing came first, and set the peak.
-    yield shape.small, {"seconds": row["small"]["seconds"]}
+    yield shape.small, {k: row["small"][k] for k in ("seconds", "units")}
 
 
 def coefficients(
@@ -293,17 +312,26 @@ class Rows:
         content = json.loads(path.read_text()) if path.exists() else {"rows": []}
         self.rows: list[dict[str, Any]] = content["rows"]
 
-    def has(self, name: str) -> bool:
-        """Whether a graph has been measured."""
-        return any(row["name"] == name for row in self.rows)
+    def named(self, name: str) -> Mapping[str, Any]:
+        """What was measured of a graph; an empty mapping for nothing."""
+        return next((row for row in self.rows if row["name"] == name), {})
+
+    def drop(self, name: str, keys: Sequence[str]) -> None:
+        """Forget what was measured of a graph in some stages."""
+        for row in self.rows:
+            if row["name"] == name:
+                for key in keys:
+                    row.pop(key, None)
 
     def of(self, what: str) -> list[dict[str, Any]]:
         """Rows of ``"fit"``, or of the ``"check"``."""
         return [row for row in self.rows if row["name"].startswith("fit ") == (what == "fit")]
 
     def add(self, row: dict[str, Any]) -> None:
-        """Keep a row."""
-        self.rows.append(row)
+        """Keep a row, in the place of an older one of its graph."""
+        places = [i for i, old in enumerate(self.rows) if old["name"] == row["name"]]
+        for i in places or [len(self.rows)]:
+            self.rows[i : i + 1] = [row]
         self.write()
 
     def write(self) -> None:
@@ -313,15 +341,6 @@ class Rows:
         lines = ",\n".join(json.dumps(row) for row in self.rows)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, f'{{"kind": "advise", "rows": [\n{lines}\n]}}\n')
-
-
-STAGES = (
-    ("whole", "epoch", "an epoch on everything"),
-    ("small", "epoch", "an epoch on the condensed graph"),
-    ("quotient", "quotient", "condense, quotient"),
-    ("gecc", "gecc", "condense, gecc"),
-)
-"""What is measured, by which stage it is foretold, and in words."""
 
 
 def write_page(rows: Rows, out: Path) -> None:
@@ -334,12 +353,14 @@ def write_page(rows: Rows, out: Path) -> None:
     body, seconds, memory = [], [], []
     for row in rows.of("check"):
         shape = Shape(**row["shape"])
-        for key, stage, words in STAGES:
+        for key, (stage, words) in STAGES.items():
+            if key not in row:
+                continue
             own, cost = shape.small if key == "small" else shape, row[key]
             if "error" in cost:
                 body.append([row["name"], words, "-", "refused", *["-"] * 5])
                 continue
-            foretold = model.seconds_of(stage, own, row["units"])
+            foretold = model.seconds_of(stage, own, cost["units"])
             seconds.append(foretold / cost["seconds"])
             line = [row["name"], words, short(foretold), short(cost["seconds"])]
             line.append(f"{seconds[-1]:.2f}")

@@ -5,7 +5,8 @@
 No preset of a data set and no option is used: what a method's class says is what it gets. A cell is
 data x split x method x condensation seed; seeds and splits go together, so that every split has one
 condensation. All cells are lines of ``--out``/defaults.json, which is also where a run that was
-stopped goes on: a cell that is there is not run again. Cheap methods come first, and the first
+stopped goes on: a cell that is there is not run again, unless ``--again`` names its method, which
+has changed. Cheap methods come first, and the first
 split of all data before the second. A method that takes more than ``--limit`` processor seconds is
 a cell that says so. ``--page`` writes the page from what is there.
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import statistics
 import sys
@@ -58,6 +60,8 @@ class Cell:
 def main() -> None:
     args = parsed()
     began, rows = time.monotonic(), Rows(args.out / "defaults.json")
+    if args.again:
+        rows.drop(args.data, args.again, args.files)
     if not args.page:
         for cell in cells(args):
             if time.monotonic() - began > args.seconds:
@@ -76,6 +80,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--root", default=None, help="folder of the data sets")
     parser.add_argument("--data", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--methods", nargs="+", default=None, help="by default all for one graph")
+    parser.add_argument("--again", nargs="+", default=[], help="methods to run anew: they changed")
     parser.add_argument("--splits", type=int, default=5, help="of every data set")
     parser.add_argument("--limit", type=float, default=120, help="processor seconds of condensing")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
@@ -122,6 +127,11 @@ def _cells(
             yield Cell(one, split, name, *USUAL)
 
 
+def folder_of(files: Path, data: str, split: int, name: str) -> Path:
+    """Where what a method made of a split is kept."""
+    return files / f"{data}-{split}-{name}"
+
+
 class Rows:
     """Finished cells in one file, which is written whole after each of them."""
 
@@ -133,6 +143,14 @@ class Rows:
     def has(self, cell: Cell) -> bool:
         """Whether a cell is finished."""
         return any(all(row[k] == v for k, v in vars(cell).items()) for row in self.rows)
+
+    def drop(self, data: Sequence[str], methods: Sequence[str], files: Path) -> None:
+        """Forget the cells of some methods, and what they made of the data."""
+        for row in self.rows:
+            if row["data"] in data and row["set"] in methods:
+                folder = folder_of(files, row["data"], row["split"], row["set"])
+                shutil.rmtree(folder, ignore_errors=True)
+        self.rows = [r for r in self.rows if r["data"] not in data or r["set"] not in methods]
 
     def add(self, row: dict[str, Any]) -> None:
         """Keep a row."""
@@ -190,7 +208,7 @@ def run(args: argparse.Namespace, cell: Cell) -> dict[str, Any]:
 
     task, one = task_of(args, cell.data, cell.split), SETS[cell.data]
     row: dict[str, Any] = {**vars(cell), "nodes": one.nodes, "version": __version__}
-    folder = args.files / f"{cell.data}-{cell.split}-{cell.set}"
+    folder = folder_of(args.files, cell.data, cell.split, cell.set)
     began = time.process_time()
     try:
         if folder.exists():

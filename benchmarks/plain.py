@@ -2,13 +2,16 @@
 
     OMP_NUM_THREADS=1 python benchmarks/plain.py --root DATA --seconds 600
 
-For each data set: ``quotient``; random, k-center and herding at equal nodes, as real nodes with the
-edges between them and as propagated rows without edges, of labelled nodes, and of all nodes with
-the soft labels of quotient's teacher; and scikit-learn's logistic regression, linear SVM, naive
+For each data set: ``quotient``, the same with hard labels, without edges and with its edges between
+other nodes; random, k-center and herding at equal nodes, as real nodes with the edges between them
+and as propagated rows without edges, of labelled nodes, and of all nodes with the soft labels of
+quotient's teacher; the same in the bytes that quotient's graph is stored in; a coreset that is
+tuned for as long as quotient condenses; and scikit-learn's logistic regression, linear SVM, naive
 Bayes and gradient boosting on propagated features of *all* labelled nodes. Small sets are trained
 on by a GCN. A classifier may take as many processor seconds as condensing by quotient and one such
 training did, all its choices together; validation nodes choose. Cells are lines of
-``--out``/controls.json and are not run again; the first seed of everything comes first.
+``--out``/controls.json and are not run again, but for those of sets named by ``--again``; the first
+seed of everything comes first.
 """
 
 from __future__ import annotations
@@ -19,18 +22,26 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from defaults import TooLongError, at_most, scored
+from defaults import MODEL, TooLongError, at_most, scored
 
 BUDGETS = {"cora": 70, "citeseer": 60, "computers": 68, "debian": 320}
 NAMES = {"cora": "Cora", "citeseer": "CiteSeer", "computers": "Amazon Computers"}
 CORESETS = ("random", "kcenter", "herding")
 FORMS = ("", "-rows", "+soft", "-rows+soft")
-SETS = ("quotient", *(f"{name}{form}" for name, form in product(CORESETS, FORMS)))
+BYTES = "=bytes"
+OF_QUOTIENT = ("quotient-hard", "quotient-features", "quotient-shuffled")
+TUNED = "tuned coreset"
+SETS = (
+    *("quotient", *OF_QUOTIENT),
+    *(f"{name}{form}" for name, form in product(CORESETS, FORMS)),
+    *(f"{name}{form}{BYTES}" for name, form in product(CORESETS, ("", "-rows"))),
+    TUNED,
+)
 HOPS = 2
 USUAL = (256, 300)
 VAL_EVERY = {"computers": 10, "debian": 20}
@@ -40,6 +51,7 @@ TRAININGS = {"computers": 2, "debian": 2}
 def main() -> None:
     args = parsed()
     began, rows = time.monotonic(), Rows(args.out / "controls.json")
+    rows.drop(args.data, args.again)
     if not args.page:
         for data, name, seed in cells(args):
             if time.monotonic() - began > args.seconds:
@@ -58,6 +70,9 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="condensation seeds")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    known = (*SETS, *CLASSIFIERS)
+    parser.add_argument("--sets", nargs="+", default=list(known), choices=known)
+    parser.add_argument("--again", nargs="+", default=[], choices=known, help="run these anew")
     parser.add_argument("--page", action="store_true", help="only write the page")
     return parser.parse_args(words)
 
@@ -66,11 +81,12 @@ def cells(args: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
     """Data, what is trained on, and the condensation seed."""
     for seed in range(args.seeds):
         for data in args.data:
-            yield data, "quotient", seed
-            if seed == 0:  # classifiers draw nothing that matters
-                yield from ((data, name, 0) for name in CLASSIFIERS)
+            # Quotient says how long others may take; classifiers draw nothing that matters.
+            first = ["quotient", *(CLASSIFIERS if seed == 0 else ())]
+            yield from ((data, name, seed) for name in first if name in args.sets)
         for data, name in product(args.data, SETS[1:]):
-            yield data, name, seed
+            if name in args.sets:
+                yield data, name, seed
 
 
 class Rows:
@@ -90,6 +106,10 @@ class Rows:
         """Whether a cell is finished."""
         return self.of(data, name, seed) is not None
 
+    def drop(self, data: Sequence[str], names: Sequence[str]) -> None:
+        """Forget the cells of some sets."""
+        self.rows = [r for r in self.rows if r["data"] not in data or r["set"] not in names]
+
     def add(self, row: dict[str, Any]) -> None:
         """Keep a row."""
         from graphcondense.ops.files import write_whole
@@ -101,7 +121,7 @@ class Rows:
 
 
 HELD: dict[object, Any] = {}
-"""The last real graphs, and what quotient's teacher says of them."""
+"""The last real graphs, what quotient makes of them, and what its teacher says of them."""
 
 
 def task_of(args: argparse.Namespace, data: str) -> Any:
@@ -118,12 +138,14 @@ def run(args: argparse.Namespace, rows: Rows, data: str, name: str, seed: int) -
     """The row of a cell."""
     task = task_of(args, data)
     row: dict[str, Any] = {"data": data, "set": name, "seed": seed}
+    own = rows.of(data, "quotient", 0 if name in CLASSIFIERS else seed)
+    if own is None and name in (*CLASSIFIERS, TUNED):
+        raise ValueError(f"run quotient on {data} first: it says how long others may take")
     if name in CLASSIFIERS:
-        own = rows.of(data, "quotient", 0)
-        if own is None:
-            raise ValueError(f"run quotient on {data} first: it says how long others may take")
         limit = own["seconds"] + own["training_seconds"]
         row |= {"limit": limit, "test_nodes": len(task.test), **classified_by(task, name, limit)}
+    elif name == TUNED:
+        row |= tuned(task, data, seed, own["seconds"])
     else:
         small, seconds = the_set(task, data, name, seed)
         row |= scored(task, small, *USUAL, VAL_EVERY.get(data, 5), TRAININGS.get(data, 3))
@@ -137,16 +159,19 @@ def the_set(task: Any, data: str, name: str, seed: int) -> tuple[Any, float]:
     """A small set, and the processor seconds of making it, the teacher's of soft labels too."""
     import controls
 
-    import graphcondense
-
+    if name == "quotient" or name in OF_QUOTIENT:
+        small, seconds = by_quotient(task, data, seed)
+        made = {
+            "quotient-hard": controls.hard,
+            "quotient-features": controls.without_edges,
+            "quotient-shuffled": lambda one: controls.with_shuffled_edges(one, seed),
+        }
+        return (made[name](small) if name in made else small), seconds
+    if name.endswith(BYTES):
+        return in_bytes(task, data, name.removesuffix(BYTES), seed)
     method, soft = name.removesuffix("+soft"), name.endswith("+soft")
     method, rows = method.removesuffix("-rows"), method.endswith("-rows")
     began = time.process_time()
-    if method not in CORESETS:
-        small = graphcondense.condense(
-            task, method, nodes=BUDGETS[data], seed=seed, preset="none", progress=False
-        )
-        return small, time.process_time() - began
     taught, labels, from_ = 0.0, task.y, task
     if soft:
         if (data, seed) not in HELD:
@@ -161,14 +186,116 @@ def the_set(task: Any, data: str, name: str, seed: int) -> tuple[Any, float]:
     return make(task, nodes, labels), seconds
 
 
-def chosen(task: Any, method: str, nodes: int, seed: int) -> Any:
+def by_quotient(task: Any, data: str, seed: int) -> tuple[Any, float]:
+    """The graph of quotient, made once, and its processor seconds."""
+    import graphcondense
+
+    if ("quotient", data, seed) not in HELD:
+        began = time.process_time()
+        small = graphcondense.condense(
+            task, "quotient", nodes=BUDGETS[data], seed=seed, preset="none", progress=False
+        )
+        HELD["quotient", data, seed] = small, time.process_time() - began
+    return HELD["quotient", data, seed]  # type: ignore[no-any-return]
+
+
+def in_bytes(task: Any, data: str, method: str, seed: int) -> tuple[Any, float]:
+    """As many nodes of a coreset as are stored in the bytes of quotient's graph.
+
+    Labelled nodes come first. Raw nodes are then joined by those around them, nearest first,
+    without their labels, which propagated rows cannot use.
+    """
+    import controls
+    import torch
+
+    from graphcondense.evaluate.cost import size_of
+    from graphcondense.evaluate.floors import longest, nodes_around
+
+    budget = size_of(by_quotient(task, data, seed)[0]).bytes
+    method, rows = method.removesuffix("-rows"), method.endswith("-rows")
+    began = time.process_time()
+    order = in_order(task, method, seed)
+    if rows:
+        made = controls.propagated(task, order, task.y)
+
+        def first(count: int) -> Any:
+            return made.subgraph(torch.arange(count))
+    else:
+        order = torch.cat([order, nodes_around(task, torch.Generator().manual_seed(seed))])
+
+        def first(count: int) -> Any:
+            return task.subgraph(order[:count], name=f"{method}{BYTES}")
+
+    count = longest(len(order), lambda n: size_of(first(n)).bytes <= budget)
+    return first(count), time.process_time() - began
+
+
+def in_order(task: Any, method: str, seed: int) -> Any:
+    """All labelled nodes in the order in which a coreset takes them, the classes in turn."""
+    import torch
+
+    from graphcondense.evaluate.floors import in_turn
+    from graphcondense.ops.select import CHOICES
+
+    rng = torch.Generator().manual_seed(seed)
+    x, groups = torch.from_numpy(task.propagate(HOPS, task.train.numpy())), task.groups[task.train]
+    orders = []
+    for c in range(task.num_groups):
+        own = (groups == c).nonzero().flatten()
+        orders.append(task.train[own[CHOICES[method](x[own], len(own), rng)]])
+    return in_turn(orders)
+
+
+def choices() -> Iterator[tuple[str, str, int, bool, int]]:
+    """In words, and as method, hops, whether rows are propagated, and seed: what coresets may
+    choose from, over and over with other seeds. What draws nothing comes once."""
+    for seed in count():
+        for rows, (method, hops) in product(
+            (True, False), (("random", 2), *product(CORESETS[1:], (2, 1, 0)))
+        ):
+            if method == "random" or seed == 0:
+                words = f"{method}{'-rows' if rows else ''}, hops {hops}, seed {seed}"
+                yield words, method, hops, rows, seed
+
+
+def tuned(task: Any, data: str, seed: int, limit: float) -> dict[str, Any]:
+    """The coreset of the best validation accuracy among those that are made, trained on and
+    validated in ``limit`` processor seconds, at least one; trained on again, and scored."""
+    import controls
+
+    began, best, tried = time.process_time(), None, []
+    how = (*USUAL, VAL_EVERY.get(data, 5))
+    for words, method, hops, rows, draw in choices():
+        if tried and time.process_time() - began > limit:
+            break
+        nodes = chosen(task, method, BUDGETS[data], 1000 * seed + draw, hops)
+        small = (controls.propagated if rows else controls.real_nodes)(task, nodes, task.y)
+        val = validated(task, small, *how)
+        tried.append(words)
+        if best is None or val > best[0]:
+            best = (val, words, small)
+    seconds = round(time.process_time() - began, 3)
+    row = {**scored(task, best[2], *how, TRAININGS.get(data, 3))}
+    return {**row, "seconds": seconds, "tried": tried, "chosen": best[1], "limit": limit}
+
+
+def validated(task: Any, small: Any, hidden: int, epochs: int, val_every: int) -> float:
+    """The best validation accuracy of one training."""
+    from graphcondense.evaluate import NodeEvaluator
+
+    evaluator = NodeEvaluator(task, hidden=hidden, epochs=epochs, val_every=val_every)
+    return float(evaluator.fit(MODEL, small, seeds=1).val_selected.mean())
+
+
+def chosen(task: Any, method: str, nodes: int, seed: int, hops: int = HOPS) -> Any:
     """The nodes that a coreset takes, by the same draws as ``condense(..., seed=seed)``."""
     import torch
 
     from graphcondense.domains.node_source import NodeSource
     from graphcondense.methods import find_method
 
-    seen, made = NodeSource(task), find_method(method, "node")[0](nodes=nodes)
+    own = {} if method == "random" else {"hops": hops}
+    seen, made = NodeSource(task), find_method(method, "node")[0](nodes=nodes, **own)
     members = [made.members(seen, c) for c in range(seen.num_classes)]
     return made.chosen(seen, members, torch.Generator().manual_seed(seed))
 
@@ -274,12 +401,17 @@ def write_page(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
         "Small sets are trained on by a GCN of 256 units, 300 epochs, of which validation nodes "
         "choose one. `-rows` are rows of `Â²X` without edges. `+soft` are chosen among all nodes "
         "by the classes of quotient's teacher, and have its soft labels; others are chosen among "
-        "labelled nodes. Classifiers of scikit-learn see `Â²X` of all labelled nodes, in as "
-        "many processor seconds as condensing by quotient and one training took; of what was "
-        "finished in time validation nodes choose (what cannot be interrupted may end later, and "
-        "is no choice). Seconds are the processor's, of condensing or "
-        "of all choices "
-        "together.",
+        "labelled nodes. `=bytes` fill the bytes that quotient's graph is stored in, with labelled "
+        "nodes first and then, without labels, those around them (where all labelled nodes fit, "
+        "coresets differ no more). The tuned coreset is the best on "
+        "validation nodes among random, k-center and herding of several hops, raw and as rows, "
+        "with several seeds, as far as they are made, trained on and validated in the seconds of "
+        "quotient. `quotient-hard` has classes for soft labels, `quotient-features` no edges, "
+        "`quotient-shuffled` its edges between other nodes. Classifiers of scikit-learn see `Â²X` "
+        "of all labelled nodes, in as many processor seconds as condensing by quotient and one "
+        "training took; of what was finished in time validation nodes choose (what cannot be "
+        "interrupted may end later, and is no choice). Seconds are the processor's, of condensing "
+        "or of all choices together.",
         "",
     ]
     for data, nodes in BUDGETS.items():
@@ -322,7 +454,7 @@ def line(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
     spread = statistics.stdev(tests) if len(tests) > 1 else None
     seconds = statistics.fmean(row["seconds"] for row in own)
     chosen = first.get("chosen", "-")
-    if name in CLASSIFIERS:
+    if "tried" in first:
         chosen += f"; {len(first['tried'])} choices in {first['limit']:.1f} s"
     return [
         "all labelled nodes" if name in CLASSIFIERS else name,

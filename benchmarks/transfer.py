@@ -185,7 +185,7 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
         "trainings": trainings,
         "val_every": VAL_EVERY.get(cell.data, 1),
         "test_mean": statistics.fmean(tests),
-        "test_std": statistics.stdev(tests) if trainings > 1 else 0.0,
+        "test_std": statistics.stdev(tests) if trainings > 1 else None,
         "last_mean": statistics.fmean(lasts),
         "val": statistics.fmean(v for f in fits for v in f.val_selected.tolist()),
         "epoch": statistics.fmean(v for f in fits for v in f.epoch_selected.tolist()),

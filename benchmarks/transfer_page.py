@@ -103,7 +103,7 @@ class Cells:
         if number < 2:
             return None
         mean = averaged(found, "test_mean") / 100
-        within = sum((row["trainings"] - 1) * row["test_std"] ** 2 for row in found)
+        within = sum((row["trainings"] - 1) * (row["test_std"] or 0.0) ** 2 for row in found)
         between = sum(row["trainings"] * (row["test_mean"] - mean) ** 2 for row in found)
         return float(100 * ((within + between) / (number - 1)) ** 0.5)
 

@@ -351,6 +351,7 @@ def zoo_table() -> str:
     from graphcondense.ops.markdown import Marked
     from graphcondense.ops.sizes import said
     from graphcondense.ops.tables import Table
+    from graphcondense.zoo.entry import score_text
 
     cards = ROOT / "datasets"
     homes = [(zoo.FOLDER, "../graphcondense/zoo/sets"), (cards / "zoo", "zoo")]
@@ -359,7 +360,7 @@ def zoo_table() -> str:
         for name, entry in zoo.entries(home).items():
             gcn = entry.scores["GCN"]
             cells = (entry.data, entry.method, f"{entry.nodes:,}", f"{entry.edges:,}")
-            score = f"{gcn['mean']:.1f} ± {gcn['std']:.1f}"
+            score = score_text(gcn, ".1f")
             size = (said(entry.bytes), score, str(len(entry.scores)))
             rows.append((Marked(f"[{name}]({link}/{name}.md)"), *cells, *size))
     head = ("set", "of", "method", "nodes", "edges", "file", "GCN, %", "models measured")

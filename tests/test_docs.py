@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import pkgutil
 import re
 from pathlib import Path
+from statistics import fmean
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,8 @@ from graphcondense.methods import all_methods
 from tests.cases import script
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+COUNTED = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
 
 
@@ -90,6 +95,44 @@ def test_readme_counts_methods_and_papers() -> None:
     }
     said = f"{len(ours)} methods from {len({p for p in ours.values() if p})} papers"
     assert said in (ROOT / "README.md").read_text()
+
+
+def test_headline_numbers_are_those_of_the_measured_files() -> None:
+    """Of "Should you condense?" and README: a table that is made anew changes them."""
+    page = (ROOT / "docs" / "should-you-condense.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((RESULTS / name).read_text())["rows"]
+        return found
+
+    def mean(name: str, **wanted: object) -> str:
+        own = [r for r in rows(name) if all(r[k] == v for k, v in wanted.items())]
+        return f"{100 * fmean(v for r in own for v in r['tests']):.1f}"
+
+    plain = {k: mean("controls.json", data="debian", set=k) for k in ("quotient", "linear SVM")}
+    best = mean("controls.json", data="debian", set="logistic regression")
+    assert f"regression reaches {best} %" in page
+    assert f"`quotient` reaches {plain['quotient']}" in page
+    assert f"linear SVM {plain['linear SVM']} on" in page
+    assert f"on these reaches {mean('controls.json', data='debian', set='random=bytes')} %" in page
+    usual = {"data": "fashion", "hidden": 256, "epochs": 300, "split": 0}
+    told = {k: mean("defaults.json", set=k, **usual) for k in ("quotient", "cgc", "random")}
+    for name, score in told.items():
+        assert re.search(rf"Fashion-MNIST.*{name}`? \({score}", page), (name, score)
+    table = dict(re.findall(r"^\| ([a-z+]+) \| (\d\d\.\d) \|", readme, re.MULTILINE))
+    for name, words in (
+        ("quotient", "{} % in the mean"),
+        ("random", "random nodes give {}"),
+        ("random+soft", "soft labels {}"),
+        ("whole", "all nodes {}"),
+    ):
+        assert words.format(table[name]) in page, name
+    (cora,) = (row for row in rows("advise.json") if row["name"] == "cora")
+    seconds = COUNTED[round(cora["quotient"]["seconds"])]
+    assert f"on Cora {seconds} seconds against {300 * cora['whole']['seconds']:.0f}" in page
+    assert f"Condensing takes {seconds} seconds" in readme
+    assert f"it takes {seconds} seconds on Cora" in (ROOT / "docs" / "advice.yaml").read_text()
 
 
 def test_modules_that_pages_name_exist() -> None:

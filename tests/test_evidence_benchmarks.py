@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import torch
 
 import graphcondense
 from graphcondense.data.node_reading import as_task
+from graphcondense.evaluate.cost import size_of
 from graphcondense.methods import all_methods
 from tests.cases import toy_graph
 from tests.scripts import BENCHMARKS, benchmarks
@@ -96,6 +98,26 @@ def test_cells_are_kept(bench: Scripts, tmp_path: Path) -> None:
     assert len(json.loads(path.read_text())["rows"]) == 1
 
 
+def test_a_changed_method_is_run_anew(bench: Scripts, tmp_path: Path) -> None:
+    """Its cells and what it made are dropped, of the data that are asked for alone."""
+    rows = bench.defaults.Rows(tmp_path / "defaults.json")
+    for data, name in (("cora", "quotient"), ("cora", "gecc"), ("digits", "quotient")):
+        rows.add(cell(data, 0, name, 0.5))
+        bench.defaults.folder_of(tmp_path, data, 0, name).mkdir()
+    rows.drop(["cora"], ["quotient"], tmp_path)
+    assert [(r["data"], r["set"]) for r in rows.rows] == [("cora", "gecc"), ("digits", "quotient")]
+    assert {p.name for p in tmp_path.iterdir() if p.is_dir()} == {
+        "cora-0-gecc",
+        "digits-0-quotient",
+    }
+    controls = bench.plain.Rows(tmp_path / "controls.json")
+    controls.add(cell("cora", 0, "quotient", 0.5, seed=0))
+    controls.drop(["digits"], ["quotient"])
+    assert controls.has("cora", "quotient", 0)
+    controls.drop(["cora"], ["quotient"])
+    assert not controls.has("cora", "quotient", 0)
+
+
 def test_the_page_of_defaults(bench: Scripts, tmp_path: Path) -> None:
     scores = {"random": 0.5, "quotient": 0.8, "gecc": 0.7, "cgc": 0.6}
     rows = [
@@ -115,6 +137,21 @@ def test_the_page_of_defaults(bench: Scripts, tmp_path: Path) -> None:
     assert "| gcond | Cora | 0 | more than 60 processor seconds |" in text
     assert "| method | 64 x 150 | 256 x 300 | range |" in text
     assert (tmp_path / "defaults.png").stat().st_size > 5000
+
+
+def test_splits_that_few_methods_have_rank_nobody(bench: Scripts, tmp_path: Path) -> None:
+    """An easier split of one method alone would put it ahead."""
+    names = {f"m{i}": 0.6 + i / 100 for i in range(5)}
+    rows = [cell(data, 0, k, v) for data in ("cora", "digits") for k, v in names.items()]
+    rows += [cell("cora", 1, "m0", 0.9), cell("digits", 1, "m0", 0.9), cell("cora", 1, "m1", 0.6)]
+    shared = {(r["split"], r["data"]) for r in bench.page.common(rows)}
+    assert shared == {(0, "cora"), (0, "digits")}
+    bench.page.write(rows, tmp_path)
+    lines = (tmp_path / "defaults.md").read_text().splitlines()
+    table = [line for line in lines if line.startswith("| m") and line[3].isdigit()]
+    assert [line.split()[1] for line in table[:5]] == ["m4", "m3", "m2", "m1", "m0"]
+    assert table[4].endswith("| 4.0 |")
+    assert "75.5 ± 21.2" in table[4], "its mean is over both"
 
 
 def test_one_split_gives_no_verdict(bench: Scripts, tmp_path: Path) -> None:
@@ -146,6 +183,56 @@ def test_soft_labels_are_of_all_nodes(bench: Scripts, monkeypatch: pytest.Monkey
     assert torch.allclose(soft.y.sum(1), torch.ones(6), atol=1e-5)
     assert not soft.num_edges
     assert seconds > 0
+
+
+@pytest.fixture
+def toy(bench: Scripts, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setitem(bench.plain.BUDGETS, "toy", 6)
+    monkeypatch.setattr(bench.plain, "USUAL", (8, 5))
+    bench.plain.HELD.clear()
+    return as_task(toy_graph())
+
+
+def test_coresets_fill_the_bytes_of_quotient(bench: Scripts, toy: Any) -> None:
+    """As full as they can be: one more node would not fit, unless there is none."""
+    small, _ = bench.plain.by_quotient(toy, "toy", 0)
+    budget = size_of(small).bytes
+    for method in bench.plain.CORESETS:
+        order = bench.plain.in_order(toy, method, 0)
+        assert sorted(order.tolist()) == sorted(toy.train.tolist())
+        classes = toy.y[order[: toy.num_classes]]
+        assert len(set(classes.tolist())) == toy.num_classes, "classes come in turn"
+        raw, _ = bench.plain.in_bytes(toy, "toy", method, 0)
+        assert size_of(raw).bytes <= budget < size_of(toy).bytes
+        more = bench.plain.in_bytes(toy, "toy", f"{method}-rows", 0)[0]
+        assert size_of(more).bytes <= budget
+        assert not more.num_edges
+        assert torch.equal(more.y, toy.y[order[: more.num_nodes]])
+
+
+def test_a_coreset_is_tuned_in_the_time_of_quotient(bench: Scripts, toy: Any) -> None:
+    """By validation: the best of what was tried, one if there is no time at all."""
+    one = bench.plain.tuned(toy, "toy", 0, 0.0)
+    assert one["tried"] == [one["chosen"]] == ["random-rows, hops 2, seed 0"]
+    some = bench.plain.tuned(toy, "toy", 0, 1.0)
+    assert len(some["tried"]) > 1
+    assert some["chosen"] in some["tried"]
+    assert len(some["tests"]) == 3
+    names = [words for words, *_ in islice(bench.plain.choices(), 20)]
+    assert len(names) == len(set(names))
+    assert {"herding, hops 0, seed 0", "kcenter-rows, hops 1, seed 0"} <= set(names)
+
+
+def test_what_is_taken_from_quotient(bench: Scripts, toy: Any) -> None:
+    small, _ = bench.plain.the_set(toy, "toy", "quotient", 0)
+    hard, _ = bench.plain.the_set(toy, "toy", "quotient-hard", 0)
+    assert torch.equal(hard.y, small.y.argmax(1))
+    alone, _ = bench.plain.the_set(toy, "toy", "quotient-features", 0)
+    assert torch.equal(alone.x, small.x)
+    assert alone.num_edges == 0
+    mixed, _ = bench.plain.the_set(toy, "toy", "quotient-shuffled", 0)
+    assert mixed.num_edges == small.num_edges
+    assert torch.equal(mixed.edge_weight, small.edge_weight)
 
 
 def test_classifiers_choose_on_validation_in_time(bench: Scripts) -> None:

@@ -353,6 +353,23 @@ def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorde
     assert zoo.entries(tmp_path)["b"].scores == {}
 
 
+def test_a_single_training_has_no_spread(tmp_path: Path, capsys: Any) -> None:
+    """In the index, on the card and in the list; also of a file that says 0 of it."""
+    data, run = toy_graph(), tmp_path / "run"
+    made = graphcondense.condense(data, "gecc", nodes=6, out=run, progress=False)
+    report = evaluate(made, data, models=["GCN"], seeds=1, baselines=[], epochs=5)
+    saved = json.loads(report.to_json())
+    saved["rows"][0]["test_selected_std"] = 0.0
+    (run / "evaluation.json").write_text(json.dumps(saved))
+    path = zoo.push(run, tmp_path / "zoo", name="a", **ORIGIN)
+    entry = zoo.entries(tmp_path / "zoo")["a"]
+    assert entry.scores["GCN"]["std"] is None
+    assert "at the best validation epoch; one training of 5 epochs" in entry.protocol
+    assert f"| GCN | {entry.scores['GCN']['mean']} |" in path.with_suffix(".md").read_text()
+    assert cli.main(["zoo", "list", "--folder", str(tmp_path / "zoo")]) == 0
+    assert "±" not in capsys.readouterr().out
+
+
 def test_a_push_that_was_killed_is_done_again(small: Any, tmp_path: Path) -> None:
     """Its file has its place, the card and the index have not."""
     path = zoo.push(small, tmp_path, name="a", **ORIGIN)

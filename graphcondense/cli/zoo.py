@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from jsonargparse import Namespace
 
@@ -12,6 +13,9 @@ from graphcondense.cli.help import asks_help
 from graphcondense.cli.text import say, table
 from graphcondense.ops.sizes import said
 from graphcondense.ops.types import Record
+
+if TYPE_CHECKING:
+    from graphcondense.zoo.entry import Entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +73,11 @@ def _list(args: Namespace) -> object:
     return {name: asdict(entry) for name, entry in found.items()}
 
 
-def _score(entry: object, model: str) -> str:
-    row = getattr(entry, "scores", {}).get(model)
-    return f"{row['mean']} ± {row['std']}" if row else ""
+def _score(entry: Entry, model: str) -> str:
+    from graphcondense.zoo.entry import score_text
+
+    row = entry.scores.get(model)
+    return score_text(row) if row else ""
 
 
 def _get_parser() -> Parser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from graphcondense.ops.personalised import diffused
 
 RESTART = 0.05
 STEPS = 50
+SHOWN = 5
+"""Classes that a warning names."""
 
 
 def pseudo_labelled(task: NodeTask, per_class: int) -> NodeTask:
@@ -30,7 +33,7 @@ def pseudo_labelled(task: NodeTask, per_class: int) -> NodeTask:
     Args:
         task: the checked data.
         per_class: nodes to add to each class; a class that the guesses hold fewer nodes of adds
-            those.
+            those, and a warning says how many.
 
     Returns:
         The task with the added nodes in ``train``, after the given ones, their guesses in ``y``,
@@ -61,10 +64,21 @@ def pseudo_labelled(task: NodeTask, per_class: int) -> NodeTask:
     free[train] = free[task.val.numpy()] = False
     guess = scores.argmax(1)
     y, train_parts = task.y.clone(), [task.train]
+    short: dict[int, int] = {}
     for c in range(task.num_classes):
         nodes = np.flatnonzero(free & (guess == c))
+        if len(nodes) < per_class:
+            short[c] = len(nodes)
         surest = nodes[np.argsort(-share[nodes, c], kind="stable")[:per_class]]
         train_parts.append(torch.from_numpy(np.sort(surest)))
         y[train_parts[-1]] = c
+    if short:
+        some = ", ".join(f"class {c}: {n:,}" for c, n in list(short.items())[:SHOWN])
+        more = f" and {len(short) - SHOWN} more classes" if len(short) > SHOWN else ""
+        warnings.warn(
+            f"pseudo_labels={per_class}: label propagation guesses fewer unlabelled nodes of some "
+            f"classes, and all of these are labelled ({some}{more})",
+            stacklevel=2,
+        )
     longer = torch.cat(train_parts)
     return replace(task, y=y, train=longer, test=task.test[~torch.isin(task.test, longer)])

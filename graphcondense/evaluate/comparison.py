@@ -16,6 +16,7 @@ and powers are statsmodels'.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -344,14 +345,17 @@ def _pair(first: Trained, second: Trained, margin: float, alpha: float, pairs: i
     spread = float((a - b).std(ddof=1)) if paired else _pooled(a, b)
     if not spread > 1e-12:
         return replace(blank, why="no spread: the scores do not depend on a seed")
-    if paired:
-        test = scipy.stats.ttest_rel(a, b)
-        above = scipy.stats.ttest_rel(a + margin, b, alternative="greater")
-        below = scipy.stats.ttest_rel(a - margin, b, alternative="less")
-    else:
-        test = scipy.stats.ttest_ind(a, b, equal_var=False)
-        above = scipy.stats.ttest_ind(a + margin, b, equal_var=False, alternative="greater")
-        below = scipy.stats.ttest_ind(a - margin, b, equal_var=False, alternative="less")
+    with warnings.catch_warnings():
+        # One side may have no spread, as trainings have that err alike: the other's counts then.
+        warnings.filterwarnings("ignore", "Precision loss occurred", RuntimeWarning)
+        if paired:
+            test = scipy.stats.ttest_rel(a, b)
+            above = scipy.stats.ttest_rel(a + margin, b, alternative="greater")
+            below = scipy.stats.ttest_rel(a - margin, b, alternative="less")
+        else:
+            test = scipy.stats.ttest_ind(a, b, equal_var=False)
+            above = scipy.stats.ttest_ind(a + margin, b, equal_var=False, alternative="greater")
+            below = scipy.stats.ttest_ind(a - margin, b, equal_var=False, alternative="less")
     low, high = test.confidence_interval(1 - alpha)
     detectable, needed = _power(difference / spread, (len(a), len(b)), paired, alpha / pairs)
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -140,13 +140,13 @@ def nodes_within(task: NodeTask, budget: int, seed: int) -> NodeTask:
     """Random nodes that are stored in ``budget`` bytes, see :func:`equal_bytes_graphs`."""
     rng = torch.Generator().manual_seed(seed)
     labelled = task.train[torch.randperm(len(task.train), generator=rng)]
-    nodes = torch.cat([labelled, _around(task, rng)])
+    nodes = torch.cat([labelled, nodes_around(task, rng)])
     return _largest(task, nodes, budget, "random, same bytes")
 
 
 def herded_within(task: NodeTask, budget: int) -> NodeTask:
     """The same by herding."""
-    nodes = torch.cat([_herded(task), _around(task, torch.Generator().manual_seed(0))])
+    nodes = torch.cat([_herded(task), nodes_around(task, torch.Generator().manual_seed(0))])
     return _largest(task, nodes, budget, "herding, same bytes")
 
 
@@ -158,7 +158,7 @@ def _largest(task: NodeTask, order: Tensor, budget: int, name: str) -> NodeTask:
     return task.subgraph(order[:count], name=name)
 
 
-def _around(task: NodeTask, rng: Generator) -> Tensor:
+def nodes_around(task: NodeTask, rng: Generator) -> Tensor:
     """All nodes without a training label, by their distance in hops, at random within one."""
     far = task.num_nodes
     hops = np.full(task.num_nodes, far)
@@ -186,8 +186,18 @@ def _herded(task: NodeTask) -> Tensor:
     for c in range(task.num_groups):
         own = groups == c
         nodes = task.train[own]
-        by_class.append(nodes[choose_herding(x[own], len(nodes), rng)].tolist())
-    return torch.tensor([n for turn in zip_longest(*by_class) for n in turn if n is not None])
+        by_class.append(nodes[choose_herding(x[own], len(nodes), rng)])
+    return in_turn(by_class)
+
+
+def in_turn(orders: Sequence[Tensor]) -> Tensor:
+    """The first of each order, then the second of each, and so on.
+
+    >>> in_turn([torch.tensor([7, 5, 9]), torch.tensor([1])]).tolist()
+    [7, 1, 5, 9]
+    """
+    turns = zip_longest(*(order.tolist() for order in orders))
+    return torch.tensor([n for turn in turns for n in turn if n is not None])
 
 
 def random_graphs(real: object, small: object, seed: int) -> GraphSet:

@@ -69,8 +69,8 @@ def _numbers(entry: Mapping[str, object], *names: str) -> list[float | None]:
 
 
 def better_than_random(
-    score: tuple[float, float],
-    random: tuple[float, float],
+    score: tuple[float, float | None],
+    random: tuple[float, float | None],
     *,
     larger_is_better: bool = True,
     error: float | None = None,
@@ -81,7 +81,8 @@ def better_than_random(
     of either over its trainings, and the standard error of the test set where it is known.
 
     Args:
-        score, random: mean and standard deviation of the set's and of the random examples' scores.
+        score, random: mean and standard deviation (``None`` where none is known) of the set's and
+            of the random examples' scores.
         larger_is_better: whether a larger score is better.
         error: see :func:`~graphcondense.evaluate.result.sampling_error`.
 
@@ -95,8 +96,8 @@ def better_than_random(
     if not math.isfinite(theirs):
         return None
     gain = mine - theirs if larger_is_better else theirs - mine
-    noise = (spread, other, error or 0.0)
-    return gain > max((value for value in noise if math.isfinite(value)), default=0.0)
+    noise = [value for value in (spread, other, error) if value is not None]
+    return gain > max(filter(math.isfinite, noise), default=0.0)
 
 
 RULE = "better than random: by more than the largest of both deviations and the test set's error"

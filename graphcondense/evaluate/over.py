@@ -80,8 +80,10 @@ def _joined(rows: Sequence[Row], splits: Sequence[str]) -> Row:
         **means,
         **sizes,
         graphs=sum(row.graphs for row in rows),
-        test_last_std=_pooled([(row.test_last, row.test_last_std) for row in rows]),
-        test_selected_std=_pooled([(row.test_selected, row.test_selected_std) for row in rows]),
+        test_last_std=_pooled([(_trainings(r), r.test_last, r.test_last_std) for r in rows]),
+        test_selected_std=_pooled(
+            [(_trainings(r), r.test_selected, r.test_selected_std) for r in rows]
+        ),
         others={k: sum(row.others[k] for row in rows) / len(rows) for k in rows[0].others},
         test_error=None,
         scores=scores,
@@ -96,11 +98,18 @@ def _joined(rows: Sequence[Row], splits: Sequence[str]) -> Row:
     )
 
 
-def _pooled(found: Sequence[tuple[float, float]]) -> float:
-    """Standard deviation of all, from mean and deviation of equally large parts.
+def _trainings(row: Row) -> int:
+    return row.graphs * row.trainings
 
-    >>> _pooled([(1.0, 0.0), (3.0, 0.0)])
-    1.0
+
+def _pooled(found: Sequence[tuple[int, float, float | None]]) -> float | None:
+    """Sample standard deviation of all values, from count, mean and deviation of each part; of a
+    part of one value the deviation is ``None``.
+
+    >>> _pooled([(1, 1.0, None), (1, 3.0, None)]), _pooled([(1, 1.0, None)])
+    (1.4142135623730951, None)
     """
-    mean = sum(m for m, _ in found) / len(found)
-    return math.sqrt(sum(s**2 + (m - mean) ** 2 for m, s in found) / len(found))
+    count = sum(n for n, _, _ in found)
+    mean = sum(n * m for n, m, _ in found) / count
+    squares = sum((n - 1) * (s or 0.0) ** 2 + n * (m - mean) ** 2 for n, m, s in found)
+    return math.sqrt(squares / (count - 1)) if count > 1 else None

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Test = Literal["nemenyi", "wilcoxon"]
 TESTS: tuple[Test, ...] = ("nemenyi", "wilcoxon")
 
+LEAST = 3
+"""Sets: of two, the pair is compared."""
+
 FEW = 10
 """Blocks: with fewer, Friedman's chi-squared is coarse (Demšar, 2006, section 3.2.2)."""
 
@@ -212,7 +215,7 @@ def rank(
         raise ValueError(f"metric={metric!r}: choose one of {', '.join(SCORES)}")
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha} must be between 0 and 1, as 0.05")
-    if len(scores) < 3:
+    if len(scores) < LEAST:
         raise ValueError(f"{len(scores)} sets: ranks are for three or more; compare pairs instead")
     if len(blocks) < 2:
         raise ValueError(f"{len(blocks)} blocks: ranks need two or more, such as data sets")
@@ -349,21 +352,32 @@ def rank_reports(
         raise ValueError(f"not all reports have model {model!r}; all have {', '.join(common)}")
     names = list(dict.fromkeys(report.data for report in reports))
     if len(names) > 1:
-        found, blocks = _by_data(reports, model, names), names
-        what = f"{model}, mean ranks over data sets"
+        by, blocks = _by_data(reports, model), names
+        each, what = "data sets", f"{model}, mean ranks over data sets"
     else:
-        found, blocks = _by_seed(reports, model)
-        what = f"{names[0]}, {model}, mean ranks over condensations"
+        by, blocks = _by_seed(reports, model)
+        each, what = "condensations", f"{names[0]}, {model}, mean ranks over condensations"
+    found = {label: [own[b] for b in blocks] for label, own in by.items() if set(own) == {*blocks}}
+    if blocks and len(found) < LEAST:
+        lacking = (
+            f"{label!r} has {', '.join(own) or 'none that is known'}"
+            for label, own in by.items()
+            if label not in found
+        )
+        raise ValueError(
+            f"{len(found)} sets have scores on all {each} ({', '.join(blocks)}); ranks are for "
+            f"three or more. {'; '.join(lacking) or 'There are no others'}"
+        )
     metric = reports[0].metric
     return rank(found, blocks, metric=metric, title=what, alpha=alpha, test=test)
 
 
-Scores: TypeAlias = dict[str, list[float]]
-"""Of each set one score a block."""
+Scores: TypeAlias = dict[str, dict[str, float]]
+"""By set and block; not every set has a score on every block."""
 
 
-def _by_data(reports: Sequence[Report], model: str, names: Sequence[str]) -> Scores:
-    """The mean score on each of the data sets, of sets that were scored on all."""
+def _by_data(reports: Sequence[Report], model: str) -> Scores:
+    """The mean score of each set on each of the data sets."""
     means: dict[str, dict[str, list[float]]] = {}
     for report in reports:
         for row in report.rows:
@@ -371,22 +385,24 @@ def _by_data(reports: Sequence[Report], model: str, names: Sequence[str]) -> Sco
                 own = means.setdefault(row.label, {})
                 own.setdefault(report.data, []).append(row.test_selected)
     return {
-        label: [float(np.mean(by[name])) for name in names]
+        label: {name: float(np.mean(scores)) for name, scores in by.items()}
         for label, by in means.items()
-        if set(by) == set(names)
     }
 
 
 def _by_seed(reports: Sequence[Report], model: str) -> tuple[Scores, list[str]]:
-    """The mean score of each condensation, of sets that were made with all seeds; and what each is
-    called."""
-    seeds: dict[tuple[str, int], dict[str, float]] = {}
+    """The mean score of each condensation; and what the condensations are called."""
+    found: Scores = {}
+    blocks: dict[str, None] = {}
     for report in reports:
         for row in report.rows:
-            if row.model != model or row.seeds is None or len(row.scores) != len(row.seeds):
+            if row.model != model:
                 continue
-            for seed, own in zip(row.seeds, row.scores, strict=True):
-                seeds.setdefault((report.digest, seed), {})[row.label] = float(np.mean(own))
-    labels = [label for label in reports[0].labels if all(label in of for of in seeds.values())]
-    found = {label: [of[label] for of in seeds.values()] for label in labels}
-    return found, [f"{digest[:4]} seed {seed}" for digest, seed in seeds]
+            own = found.setdefault(row.label, {})
+            if row.seeds is None or len(row.scores) != len(row.seeds):
+                continue
+            for seed, scores in zip(row.seeds, row.scores, strict=True):
+                name = f"{report.digest[:4]} seed {seed}"
+                blocks[name] = None
+                own[name] = float(np.mean(scores))
+    return found, list(blocks)

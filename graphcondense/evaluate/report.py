@@ -32,7 +32,8 @@ class Row:
         chosen: what else validation chose, such as a threshold on edge weights.
         graphs, trainings: number of sets (condensation seeds), and of trainings on each.
         test_selected, test_selected_std: test score at the epoch (of sets of graphs: the step) of
-            best validation score, mean and standard deviation over all trainings.
+            best validation score, mean and standard deviation over all trainings; ``None`` for a
+            single training, of which no spread is known.
         test_last, test_last_std: after the last epoch.
         val_selected, epoch_selected: the best validation score and its epoch.
         spread_graphs: standard deviation of the graphs' means; ``None`` for a single graph.
@@ -65,9 +66,9 @@ class Row:
     graphs: int
     trainings: int
     test_selected: float
-    test_selected_std: float
+    test_selected_std: float | None
     test_last: float
-    test_last_std: float
+    test_last_std: float | None
     val_selected: float
     epoch_selected: float
     spread_graphs: float | None
@@ -331,7 +332,7 @@ class Report(Scored):
             points(
                 *(axes, i, [models.index(row.model) + shift for row in rows]),
                 [scale * row.test_selected for row in rows],
-                [scale * row.test_selected_std for row in rows],
+                [scale * (row.test_selected_std or 0) for row in rows],
                 label=f"{label} ({size})",
             )
         axes.set_xticks(range(len(models)), models)
@@ -388,9 +389,14 @@ def _settings(settings: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def _row_of(saved: Record) -> Row:
-    """A row of a file, where JSON's ``null`` stands for a score that is no number."""
+    """A row of a file, where JSON's ``null`` stands for a score that is no number.
+
+    Files of older versions say 0 of the spread of a single training.
+    """
     names = {f.name for f in fields(Row) if f.type == "float"}
     row: Record = {k: float("nan") if v is None and k in names else v for k, v in saved.items()}
+    if saved["graphs"] * saved["trainings"] == 1:
+        row |= {"test_selected_std": None, "test_last_std": None}
     row["scores"] = tuple(tuple(map(_number, line)) for line in saved.get("scores", ()))
     for name in ("seeds", "splits"):
         row[name] = None if saved.get(name) is None else tuple(saved[name])

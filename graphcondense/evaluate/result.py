@@ -236,14 +236,16 @@ def sampling_error(share: float, examples: int) -> float:
 def shown_spread(std: float | None, trainings: int, examples: int | None) -> float | None:
     """A standard deviation between trainings as it may stand behind a score.
 
-    ``None`` for a single training; and for 0 on fewer than :data:`FEW` test examples (``None`` if
-    not known), where all trainings may err alike.
+    ``None`` for a single training, or one whose score is no number; and for 0 on fewer than
+    :data:`FEW` test examples (``None`` if not known), where all trainings may err alike.
 
     >>> shown_spread(0.0, 1, 1000), shown_spread(0.0, 5, 13), shown_spread(0.0, 5, 1000)
     (None, None, 0.0)
     """
+    if std is None or not math.isfinite(std):
+        return None
     alike = not std and examples is not None and examples < FEW
-    return None if std is None or trainings < 2 or alike else std
+    return None if trainings < 2 or alike else std
 
 
 def about_test(examples: int | None, unlabelled: int, called: str) -> list[str]:

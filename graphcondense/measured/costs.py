@@ -97,6 +97,8 @@ TERMS: Mapping[str, tuple[Unit, Callable[[Shape], float]]] = {
     "pairs": ("dense", lambda s: s.condensed**2 * s.dims),
     "small squared": ("dense", lambda s: s.condensed * s.dims**2),
     "cubed": ("dense", lambda s: float(s.dims**3)),
+    "judged": ("dense", lambda s: HIDDEN * s.condensed * s.features),
+    "judged in few": ("dense", lambda s: HIDDEN * s.condensed * s.dims),
     "soft": ("stream", lambda s: s.nodes * s.classes),
     "rows": ("stream", lambda s: s.nodes * s.dims),
     "all features": ("stream", lambda s: s.nodes * s.features),
@@ -122,6 +124,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "quotient": (
         *("fixed", "classes", "entries by dims", "edges by dims", "rows squared", "answers"),
         *("rows by clusters", "pairs", "small squared", "cubed", "soft", "rows", "all features"),
+        *("judged", "judged in few", "weights"),
     ),
     "gecc": (
         *("fixed", "classes", "edges by features", "labelled by clusters", "labelled", "entries"),

@@ -114,7 +114,7 @@ def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
         axes.errorbar(
             [score.scale * row.test_selected for _, row in drawn],
             [at + shift for at, _ in drawn],
-            xerr=[score.scale * row.test_selected_std for _, row in drawn],
+            xerr=[score.scale * (row.test_selected_std or 0) for _, row in drawn],
             fmt=MARKERS[i % len(MARKERS)],
             color=COLOURS[i % len(COLOURS)],
             label=model,

@@ -307,8 +307,8 @@ def better(group: Group, label: str) -> bool | None:
     if mean is None or other is None:
         return None
     return better_than_random(
-        (mean, number(row, "test_selected_std") or 0.0),
-        (other, number(random, "test_selected_std") or 0.0),
+        (mean, number(row, "test_selected_std")),
+        (other, number(random, "test_selected_std")),
         larger_is_better=group.score.larger_is_better,
         error=number(row, "test_error"),
     )

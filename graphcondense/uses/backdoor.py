@@ -38,11 +38,12 @@ class BackdoorRow(results.Trainings):
 
     Attributes:
         success, success_std: share of the test nodes of other classes that are taken for the target
-            class once they have the trigger, mean and standard deviation over all trainings.
+            class once they have the trigger, mean and standard deviation over all trainings,
+            ``None`` for a single one.
     """
 
     success: float
-    success_std: float
+    success_std: float | None
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ class Backdoor(results.OnGraph):
 
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
-            x, y, width = [100 * row.test], [100 * row.success], [100 * row.test_std]
-            points(axes, i, x, y, [100 * row.success_std], xerr=width, label=row.label)
+            x, y, width = [100 * row.test], [100 * row.success], [100 * (row.test_std or 0)]
+            over = [100 * (row.success_std or 0)]
+            points(axes, i, x, y, over, xerr=width, label=row.label)
         axes.set_xlabel("test accuracy, %")
         axes.set_ylabel("success of the trigger, %")
         axes.set_title(f"{self.data}, {self.model}")
@@ -169,7 +171,7 @@ def measure_backdoor(
             BackdoorRow(
                 **results.trainings_of(label, [test for test, _ in cells]),
                 success=float(success.mean()),
-                success_std=std_of(success) or 0.0,
+                success_std=std_of(success),
             )
         )
     return Backdoor(

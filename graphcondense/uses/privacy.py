@@ -38,7 +38,8 @@ class PrivacyRow(results.Trainings):
 
     Attributes:
         members: number of members, and of non-members.
-        auc: area under the ROC curve of the learnt attack, mean over its folds and all trainings.
+        auc: area under the ROC curve of the learnt attack, mean over its folds and all trainings;
+            as of the other, the standard deviation beside it is ``None`` for a single training.
         loss_auc: of the attack that learns nothing and calls nodes of low cross-entropy members
             (Yeom et al., CSF 2018).
         member_accuracy: of the attacked model on the members.
@@ -46,9 +47,9 @@ class PrivacyRow(results.Trainings):
 
     members: int
     auc: float
-    auc_std: float
+    auc_std: float | None
     loss_auc: float
-    loss_auc_std: float
+    loss_auc_std: float | None
     member_accuracy: float
 
 
@@ -105,8 +106,8 @@ class Privacy(results.OnGraph):
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
             x, y = [100 * row.test], [100 * row.auc]
-            width = [100 * row.test_std]
-            points(axes, i, x, y, [100 * row.auc_std], xerr=width, label=row.label)
+            width, height = ([100 * (std or 0)] for std in (row.test_std, row.auc_std))
+            points(axes, i, x, y, height, xerr=width, label=row.label)
         axes.axhline(50, color="grey", linewidth=1, linestyle="--")
         axes.set_ylim(min(40, axes.get_ylim()[0]), max(70, axes.get_ylim()[1]))
         axes.set_xlabel("test accuracy, %")
@@ -339,7 +340,7 @@ def _attacked(
 def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> PrivacyRow:
     everything = np.concatenate(found)
     mean = everything.mean(0).tolist()
-    spread = (everything.std(0, ddof=1) if len(everything) > 1 else np.zeros(4)).tolist()
+    spread = everything.std(0, ddof=1).tolist() if len(everything) > 1 else [None] * 4
     return PrivacyRow(
         **results.trainings_of(label, [torch.from_numpy(part[:, 3]) for part in found]),
         members=round(sum(members) / len(members)),

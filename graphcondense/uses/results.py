@@ -70,14 +70,14 @@ class Trainings:
         label: what was trained on.
         graphs, trainings: number of graphs, and of trainings on each.
         test, test_std: accuracy on the real test nodes, mean and standard deviation over all
-            trainings, 0 for a single one.
+            trainings, ``None`` for a single one.
     """
 
     label: str
     graphs: int
     trainings: int
     test: float
-    test_std: float
+    test_std: float | None
 
 
 LABEL = Column("trained on", lambda row: row.label)
@@ -99,7 +99,7 @@ def trainings_of(label: str, tests: Sequence[Tensor]) -> Record:
         "graphs": len(tests),
         "trainings": len(tests[0]),
         "test": float(every.mean()),
-        "test_std": std_of(every) or 0.0,
+        "test_std": std_of(every),
     }
 
 

@@ -157,7 +157,7 @@ class Serving(results.OnGraph):
 
         labels = list(dict.fromkeys(row.label for row in self.rows))
         for row in self.rows:
-            at, spread = ([row.milliseconds], [100 * row.test]), [100 * row.test_std]
+            at, spread = ([row.milliseconds], [100 * row.test]), [100 * (row.test_std or 0)]
             marker, name = MARKERS[WAYS.index(row.way)], f"{row.label}, {row.way}"
             points(axes, labels.index(row.label), *at, spread, fmt=marker, label=name)
         axes.set_xscale("log")

@@ -38,6 +38,7 @@ from graphcondense.zoo.card import card_of
 from graphcondense.zoo.entry import (
     INDEX,
     Entry,
+    Scores,
     check_entry,
     check_name,
     check_scores,
@@ -122,7 +123,7 @@ def push(
     licence: str | None = None,
     source: str | None = None,
     command: str | None = None,
-    scores: Mapping[str, Mapping[str, float]] | None = None,
+    scores: Mapping[str, Mapping[str, float | None]] | None = None,
     protocol: str = "",
     notes: Iterable[str] = (),
     compact: bool = False,
@@ -139,7 +140,8 @@ def push(
             :func:`graphcondense.data.datasets` says of a set of that name.
         source: where the real data come from; by default as for ``licence``.
         command: what makes the set; by default what its record tells.
-        scores: by model ``{"mean": ..., "std": ...}``; by default those of the ``evaluation.json``
+        scores: by model ``{"mean": ..., "std": ...}``, ``std`` ``None`` of a single training;
+            by default those of the ``evaluation.json``
             in the folder of a run, if they are of this very set.
         protocol: what the scores are, in words; needed with ``scores``.
         notes: sentences for the card.
@@ -281,7 +283,7 @@ def _command(record: Record, data: str) -> str:
     )
 
 
-def _measured(run: Path, record: Record) -> tuple[dict[str, dict[str, float]], str]:
+def _measured(run: Path, record: Record) -> tuple[Scores, str]:
     """Scores and protocol of the ``evaluation.json`` in the folder of a run, if it has one.
 
     Shares are in per cent, other scores in their own unit. Those of several sets under one name
@@ -308,20 +310,22 @@ def _measured(run: Path, record: Record) -> tuple[dict[str, dict[str, float]], s
         def points(value: float) -> float:
             return round(100 * value, 2) if score.share else float(f"{value:.5g}")
 
-        scores = {
+        trainings, settings = rows[0]["trainings"], next(iter(found["settings"].values()))
+        scores: Scores = {
             row["model"]: {
                 "mean": points(row["test_selected"]),
-                "std": points(row["test_selected_std"]),
+                # Files of older versions say 0 of the spread of a single training.
+                "std": points(row["test_selected_std"]) if trainings > 1 else None,
             }
             for row in rows
         }
         unit = "%" if score.share else "its own unit"
+        of = f"mean and standard deviation of {trainings} trainings"
+        of = of if trainings > 1 else "one training"
         better = "" if score.larger_is_better else " (lower is better)"
-        trainings, settings = rows[0]["trainings"], next(iter(found["settings"].values()))
         protocol = (
             f"{found['metric']} in {unit}{better} on {found['test_examples']:,} test examples "
-            f"at the best validation epoch; mean and standard deviation of {trainings} trainings "
-            f"of {settings['epochs']} epochs"
+            f"at the best validation epoch; {of} of {settings['epochs']} epochs"
         )
     except (KeyError, TypeError, ValueError, StopIteration, AttributeError, IndexError):
         warnings.warn(

@@ -11,7 +11,7 @@ from graphcondense.saved.card import settings
 from graphcondense.saved.checks import Tensors, label_kind_of
 from graphcondense.saved.forms import GRAPH, Contents
 from graphcondense.saved.snippet import snippet
-from graphcondense.zoo.entry import Entry
+from graphcondense.zoo.entry import Entry, score_text
 
 
 def card_of(
@@ -32,7 +32,7 @@ def card_of(
         (name, f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}")
         for name, t in stored.items()
     ]
-    scores = [(m, f"{row['mean']} ± {row['std']}") for m, row in entry.scores.items()]
+    scores = [(m, score_text(row)) for m, row in entry.scores.items()]
     measured = (
         [escaped(entry.protocol) + ".", "", Table(("model", "score"), scores).markdown()]
         if scores

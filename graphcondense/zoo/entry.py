@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeGuard
+from typing import TypeAlias, TypeGuard
 
 from graphcondense.ops.json import check_nest, read_json_file
 from graphcondense.ops.types import Record
@@ -18,6 +18,10 @@ INDEX = "zoo.json"
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 """What an entry may be called: its files are called so, too."""
+
+
+Scores: TypeAlias = dict[str, dict[str, float | None]]
+"""By model ``mean`` and ``std``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,8 @@ class Entry:
         dtype: in which features are stored.
         licence, source: of the real data.
         command: what makes it, or nothing.
-        scores: by model ``mean`` and ``std``, as the protocol says; models that are not there were
-            not measured.
+        scores: by model ``mean`` and ``std``, as the protocol says, ``std`` ``None`` of a single
+            training; models that are not there were not measured.
         protocol: what the scores are.
         notes: what else there is to know.
         made_with: the package and its version.
@@ -55,7 +59,7 @@ class Entry:
     licence: str
     source: str
     command: str
-    scores: dict[str, dict[str, float]]
+    scores: Scores
     protocol: str
     notes: list[str]
     made_with: str
@@ -169,7 +173,7 @@ def check_name(name: object, where: str) -> None:
 
 def check_scores(scores: object, where: str) -> None:
     """Raise a ValueError that starts with ``where`` unless every model has ``mean`` and ``std``,
-    both finite, and ``std`` not below 0."""
+    both finite, and ``std`` not below 0 or ``None``."""
     if not isinstance(scores, Mapping):
         raise ValueError(
             f"{where}: give a mapping such as {{'GCN': {{'mean': 81.5, 'std': 0.4}}}}, got "
@@ -178,16 +182,28 @@ def check_scores(scores: object, where: str) -> None:
     for model, row in scores.items():
         values = row if isinstance(row, Mapping) else {}
         mean, std = values.get("mean"), values.get("std")
-        if not (_is_number(mean) and _is_number(std) and len(values) == 2):
+        known = _is_number(std) or ("std" in values and std is None)
+        if not (_is_number(mean) and known and len(values) == 2):
             raise ValueError(
-                f"{where}: the score of {str(model)[:40]} must be {{'mean': ..., 'std': ...}}, got "
-                f"{str(row)[:60]}"
+                f"{where}: the score of {str(model)[:40]} must be {{'mean': ..., 'std': ...}}, std "
+                f"None of a single training, got {str(row)[:60]}"
             )
-        if not (_is_finite(mean) and _is_finite(std) and std >= 0):
+        spread = 0.0 if std is None else std
+        if not (_is_finite(mean) and _is_finite(spread) and spread >= 0):
             raise ValueError(
                 f"{where}: the score of {str(model)[:40]} must be finite, and its std not below 0, "
                 f"got {str(row)[:80]}"
             )
+
+
+def score_text(row: Mapping[str, float | None], how: str = "") -> str:
+    """A score with its spread, if one is known, both as the format ``how`` says.
+
+    >>> score_text({"mean": 81.5, "std": 0.42}), score_text({"mean": 81.53, "std": None}, ".1f")
+    ('81.5 ± 0.42', '81.5')
+    """
+    mean, std = row["mean"], row["std"]
+    return format(mean, how) + ("" if std is None else f" ± {format(std, how)}")
 
 
 def _is_number(value: object) -> TypeGuard[float]:

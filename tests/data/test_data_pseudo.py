@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_splits_stay_disjoint_and_validation_whole(real: NodeTask) -> None:
         *real.train.tolist(),
         *real.test.tolist(),
     }
+
+
+def test_more_than_there_are_is_told(real: NodeTask, recwarn: pytest.WarningsRecorder) -> None:
+    """Of every class by how many; nothing is said where the number is reached."""
+    pseudo_labelled(real, 2)
+    assert not recwarn.list
+    with pytest.warns(
+        UserWarning, match=r"pseudo_labels=99999: .*\(class 0: \d+, class 1: "
+    ) as told:
+        found = pseudo_labelled(real, 99999)
+    counts = re.findall(r"class \d: (\d+)", str(told[0].message))
+    assert sum(map(int, counts)) == len(found.train) - len(real.train)
 
 
 def test_a_node_that_no_label_reaches_is_left(real: NodeTask) -> None:

@@ -253,3 +253,12 @@ def test_from_sets_to_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert isinstance(found.compare(), Comparison)
     assert cli.main(["compare", "nothing"]) == 2
     assert "there is no nothing: graphcondense evaluate writes it" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_side_may_have_no_spread() -> None:
+    """Then Welch's test is the other side's against a number, and SciPy warns nobody."""
+    told = one(row("a", [[0.80], [0.82], [0.83]]), row("whole", [[0.9, 0.9]], seeds=None))
+    by_hand = stats.ttest_1samp([0.80, 0.82, 0.83], 0.9)
+    assert told.p == pytest.approx(by_hand.pvalue)
+    assert told.outcome == "worse"

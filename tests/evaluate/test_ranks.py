@@ -153,6 +153,18 @@ def test_one_data_set_is_ranked_over_seeds() -> None:
         rank_reports([report(*three())], model="GAT")
 
 
+def test_sets_that_have_no_scores_everywhere_are_named() -> None:
+    """A report of each data set with sets of its own has none in common: it says which has what."""
+    other = replace(report(row("d", [[0.5]]), row("a", [[0.5]])), data="other", digest="2")
+    with pytest.raises(ValueError, match=r"1 sets have .* all data sets \(toy, other\)") as caught:
+        rank_reports([report(*three()), other])
+    assert "'b' has toy; 'c' has toy; 'd' has other" in str(caught.value)
+    floor = row("random", [[0.5], [0.6]], seeds=None)
+    with pytest.raises(ValueError, match="2 sets have scores on all condensations") as caught:
+        rank_reports([report(*three()[:2], floor)])
+    assert "'random' has none that is known" in str(caught.value)
+
+
 def test_the_picture_names_every_set(tmp_path: Path) -> None:
     figure = rank(TREES, SETS, alpha=0.1).plot(tmp_path / "ranks.png")
     said = " ".join(text.get_text() for text in figure.axes[0].texts)

@@ -592,6 +592,22 @@ def test_a_spread_of_nothing_is_no_certainty(report):
     assert replace(few, test_examples=1000).scored(once) == "50.0"
 
 
+def test_a_single_training_has_no_spread(tmp_path):
+    """Not even 0, which would be read as certainty; old files that have it are read as they were
+    meant."""
+    found = evaluate(small(), real(), models=["SGC"], baselines=["random"], **{**FAST, "seeds": 1})
+    one = next(row for row in found.rows if row.label == "condensed")
+    assert (one.test_selected_std, one.test_last_std) == (None, None)
+    saved = json.loads(found.to_json(tmp_path / "r.json"))
+    assert saved["rows"][0]["test_selected_std"] is None
+    for name in ("test_selected_std", "test_last_std"):
+        saved["rows"][0][name] = 0.0
+    assert Report.from_dict(saved) == Report.read(tmp_path / "r.json")
+    assert "±" not in found.scored(one)
+    found.plot(tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size > 1000
+
+
 def test_unlabelled_test_nodes_are_not_counted():
     data = real()
     data.y = data.y.clone()

@@ -117,6 +117,19 @@ def test_a_split_is_one_observation() -> None:
     assert "± splits" not in reports[0].table()
 
 
+def test_the_spread_of_splits_is_that_of_all_their_trainings() -> None:
+    def split(name: str, scores: list[float]) -> Report:
+        std = float(np.std(scores, ddof=1)) if len(scores) > 1 else None
+        known = replace(row("a", [scores]), test_selected_std=std, test_last_std=std)
+        return of_split(name, replace(known, test_last=float(np.mean(scores))))
+
+    several = over_splits([split("s0", [0.4, 0.5]), split("s1", [0.6, 0.9])]).rows[0]
+    expected = pytest.approx(np.std([0.4, 0.5, 0.6, 0.9], ddof=1))
+    assert several.test_selected_std == several.test_last_std == expected
+    once = over_splits([split("s0", [0.4]), split("s1", [0.6])]).rows[0]
+    assert once.test_selected_std == pytest.approx(np.std([0.4, 0.6], ddof=1))
+
+
 def test_what_one_split_lacks_is_left_out() -> None:
     one, two, _ = three_splits()
     whole = over_splits([one, replace(two, rows=two.rows[:1])])

@@ -57,6 +57,7 @@ def test_it_works_on_the_whole_graph_and_a_set_without_it_is_clean() -> None:
     assert rows["bad"].success == rows["whole"].success
     assert rows["whole"].success > rows["clean"].success + 0.3
     assert found.poisoned == round(0.3 * len(clean.train))
+    assert (rows["whole"].success_std, rows["whole"].test_std) == (None, None), "trained once"
     assert json.loads(found.to_json())["rows"][1]["label"] == "whole"
     assert "success %" in found.table()
 

@@ -142,6 +142,15 @@ def test_rows(tmp_path):
     assert membership_inference({"ours": [small(), small()]}, real(), **FAST) == result
 
 
+def test_a_single_training_has_no_spread(tmp_path):
+    result = membership_inference(small(), real(), **{**FAST, "seeds": 1})
+    row = result.rows[0]
+    assert (row.test_std, row.auc_std, row.loss_auc_std) == (None, None, None)
+    assert json.loads(result.to_json())["rows"][0]["auc_std"] is None
+    result.plot(tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size > 1000
+
+
 def test_without_enough_validation_nodes_there_is_no_control():
     result = membership_inference(small(), real(val=15), **FAST)
     assert [row.label for row in result.rows] == ["condensed", "random", "whole"]
