@@ -394,7 +394,8 @@ def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
         # All by one product: another rounds otherwise, and would put every link first, or last,
         # where an encoder gives all nodes the same vector.
         every = torch.cat([ends[1, i : i + rows, None], tails], 1)
-        mine, wrong = decoder.among(z[ends[0, i : i + rows]], z[every]).split([1, links.wrong], 1)
+        scored = decoder.among(z[ends[0, i : i + rows]], z[every])
+        mine, wrong = scored[:, :1], scored[:, 1:]
         # Not below, not at most: what is compared with NaN counts as above.
         out.append(1 + ((~(wrong <= mine)).sum(1) + (~(wrong < mine)).sum(1)).double() / 2)
     return torch.cat(out)
