@@ -26,7 +26,8 @@ COSTS = {
 }
 """Classes of cost, cheapest first."""
 LABEL_KINDS = ("classes", "binary", "regression", "soft")
-"""What labels may be: one class, several tasks of two labels each, or numbers."""
+"""What labels may be: one class, several tasks of two labels each, numbers, or a probability for
+each class."""
 REGISTRY: dict[tuple[str, str], type[Method]] = {}
 """Every method class that has been imported, by ``(name, kind)``. See
 :func:`graphcondense.methods.all_methods`, which imports them."""

@@ -34,8 +34,8 @@ class HeteroTask(Labelled):
         name: what to call the data in a report.
         left_out: by split, the nodes that were taken out of it since they have no label.
         made: by type without features, what is in their place, in words.
-        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN) or
-            ``"regression"``.
+        label_kind: ``"classes"``, ``"binary"`` (tasks with labels 0, 1 or NaN), ``"regression"`` or
+            ``"soft"``.
         metric: the score, one of :data:`~graphcondense.data.targets.METRICS`.
     """
 

@@ -105,7 +105,8 @@ class Quotient(Coarse):
     8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
        all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
        root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
-       each cluster gets a self-loop of weight one, as a GCN gives one to each member.
+       each self-loop becomes heavier by one, which is what a GCN adds to each member and to each
+       cluster that has none.
     9. All links are multiplied by one factor, at most 1, so that the sums that a GIN makes over a
        node and its neighbours, ``x + W x``, are at most ``bound`` long in the root mean square; but
        a node keeps one link on average. Longer ones end the training of such a model in its first
@@ -146,7 +147,7 @@ class Quotient(Coarse):
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
         least: share of the spread of propagated real rows that propagation of the means leaves, or
-            self-loops are added; 0 adds none.
+            self-loops become heavier; 0 leaves them.
         bound: root mean square length of the sums over neighbours at most, which the factor of all
             links is chosen for.
         density: share of the entries of each feature row that stay, the largest by magnitude; the
@@ -316,8 +317,8 @@ class Quotient(Coarse):
     ) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it; rows are scaled in both. Links
-        are scaled, and self-loops added where propagation leaves too little of the ``spread`` of
-        propagated real rows."""
+        are scaled, and self-loops made heavier where propagation leaves too little of the
+        ``spread`` of propagated real rows."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
             plain.adj = cut_off(plain.adj, self.cut)
             whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
@@ -341,9 +342,11 @@ class Quotient(Coarse):
             taken = plain if better else made
             told = f"{'taken' if better else 'not taken'}: {told}"
             taken.remarks = {**taken.remarks, "plain": told}
-        if left < self.least * spread:
-            taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")
-            told = f"{left / spread:.2f} of the spread of propagated real rows without them"
+        if left < self.least * spread and taken.adj.diagonal().any():
+            # A GCN gives one to those that have none.
+            has = (taken.adj.diagonal() != 0).astype(taken.adj.dtype)
+            taken.adj = taken.adj + sp.diags_array(has, format="csr")
+            told = f"heavier by one, since propagation left {left / spread:.2f} of the real spread"
             taken.remarks = {**taken.remarks, "self-loops": told}
         factor = factor_of(taken.adj, taken.x, self.bound)
         if factor < 1:

@@ -73,7 +73,7 @@ def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
     instead = ", such as y.argmax(1)" if given == "soft" else ""
     raise ValueError(
         f"{name} condenses one class a node alone, and {problem.task.name} has {words} "
-        f"({given}): of the methods for {method.kind} data {', '.join(able) or 'none'} take them: "
+        f"({given}). Methods for {method.kind} data that take them: {', '.join(able) or 'none'}; "
         f"name one of these, or give data with a y of classes{instead}"
     )
 
