@@ -105,8 +105,8 @@ class Quotient(Coarse):
     8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
        all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
        root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
-       each self-loop becomes heavier by one, which is what a GCN adds to each member and to each
-       cluster that has none.
+       each cluster's self-loop becomes heavier by one, which is what a GCN gives each member. It
+       gives as much to a cluster without any, so that where none has one nothing is done.
     9. All links are multiplied by one factor, at most 1, so that the sums that a GIN makes over a
        node and its neighbours, ``x + W x``, are at most ``bound`` long in the root mean square; but
        a node keeps one link on average. Longer ones end the training of such a model in its first
@@ -343,9 +343,7 @@ class Quotient(Coarse):
             told = f"{'taken' if better else 'not taken'}: {told}"
             taken.remarks = {**taken.remarks, "plain": told}
         if left < self.least * spread and taken.adj.diagonal().any():
-            # A GCN gives one to those that have none.
-            has = (taken.adj.diagonal() != 0).astype(taken.adj.dtype)
-            taken.adj = taken.adj + sp.diags_array(has, format="csr")
+            taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")
             told = f"heavier by one, since propagation left {left / spread:.2f} of the real spread"
             taken.remarks = {**taken.remarks, "self-loops": told}
         factor = factor_of(taken.adj, taken.x, self.bound)
