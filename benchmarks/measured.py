@@ -33,7 +33,7 @@ them do."""
 FLOORS = (RANDOM, WHOLE)
 OTHERS = (
     *("scale.json", "parallel.json", "advise.json", "defaults.json"),
-    *("controls.json", "claims.json"),
+    *("controls.json", "claims.json", "targets.json"),
 )
 """Files that are no tables of methods with their presets."""
 Found = Mapping[str, Any]

@@ -42,7 +42,7 @@ RESULTS = {
     "graph": "results/graphs.md",
     "image": "results/images.md",
     "rows": "results/recommend.md",
-    "link": "guide/links.md",
+    "link": "results/targets-link.md",
     "hetero": "results/targets-hetero.md",
 }
 GUIDES = {"link": "guide/links.md#measured", "hetero": "guide/hetero.md#measured"}

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import graphcondense
+from graphcondense.core.method import LABEL_KINDS
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.images import as_images
 from graphcondense.data.kind import kind_of_data
@@ -52,9 +53,10 @@ def test_a_leak_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(graphcondense, "condense", leaky)
     tried, found = leaks(all_cases()["random", "node"], apart=True, forms=["other values"])
-    # Two splits in each setting, one with pseudo-labels; the same but these of tasks and numbers.
-    assert len(found) == 5 + 4 + 4, found
-    assert tried == 7 + 6 + 6
+    # Two splits in each setting, one with pseudo-labels; the same but these of other labels.
+    others = len(LABEL_KINDS) - 1
+    assert len(found) == 5 + 4 * others, found
+    assert tried == 7 + 6 * others
     assert all("labels (other values)" in said for said in found)
 
 

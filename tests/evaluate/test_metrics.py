@@ -14,7 +14,7 @@ from torch_geometric.data import Data
 from graphcondense.data.graph_reading import as_graph_task
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.ogb import import_ogb
-from graphcondense.data.targets import METRICS
+from graphcondense.data.targets import FITTING, METRICS
 from graphcondense.evaluate.graph_reading import check_graphs
 from graphcondense.evaluate.metrics import (
     OGB_NAMES,
@@ -57,6 +57,7 @@ BY_SKLEARN = {
     "r2": sk.r2_score,
 }
 OF_NUMBERS = ("rmse", "mae", "r2")
+OF_TASKS = [name for name in METRICS if name not in FITTING["soft"]]
 
 
 def labels(name: str, holes: bool) -> Tensor:
@@ -107,7 +108,7 @@ def test_reports_use_ogbs_evaluator(name, holes, ties, monkeypatch):
     torch.testing.assert_close(got, scores_of(name, out, y), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_TASKS)
 def test_tasks_without_a_label_do_not_count(name):
     out, y = outputs(False), labels(name, False)
     y[:, 1] = torch.nan
@@ -117,7 +118,7 @@ def test_tasks_without_a_label_do_not_count(name):
     torch.testing.assert_close(ogb_metric(task(name), out, y), expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_TASKS)
 def test_a_diverged_seed_has_no_score_and_spoils_no_other(name):
     out, y = outputs(False), labels(name, False)
     broken = out.clone()
@@ -127,6 +128,16 @@ def test_a_diverged_seed_has_no_score_and_spoils_no_other(name):
         torch.testing.assert_close(
             score[[0, 3]], scores_of(name, out, y)[[0, 3]], rtol=1e-6, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("name", FITTING["soft"])
+def test_a_diverged_seed_has_no_score_of_soft_labels(name):
+    out, y = outputs(False), targets(False).softmax(1)
+    broken = out.clone()
+    broken[1, 3, 0] = torch.nan
+    score = scores_of(name, broken, y)
+    assert score.isnan().tolist() == [False, True, False, False]
+    torch.testing.assert_close(score[[0, 2, 3]], scores_of(name, out, y)[[0, 2, 3]])
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -163,6 +174,6 @@ def test_the_bare_scores_refuse_one_label():
 
 def test_names_of_scores():
     assert tuple(SCORES) == (*METRICS, "ndcg@10", "mrr")
-    assert {m for m in METRICS if not SCORES[m].larger_is_better} == {"rmse", "mae"}
+    assert {m for m in METRICS if not SCORES[m].larger_is_better} == {"rmse", "mae", "kl"}
     assert SCORES["rocauc"].unit == "ROC-AUC, %"
     assert SCORES["rmse"].unit == "RMSE (lower is better)"

@@ -23,7 +23,9 @@ def test_slopes_are_those_of_autograd(kind: str) -> None:
     """Of two models at once, each by itself; half of one row and all of another are not known."""
     out = rows(2, 4, 3)
     y = torch.tensor([0, 2, 2, 1])
-    if kind != "classes":
+    if kind == "soft":
+        y = rows(4, 3).softmax(1)
+    elif kind != "classes":
         y = torch.tensor([[0.0, 1, 1], [NAN, 1, NAN], [NAN] * 3, [1, 0, 0]], dtype=torch.float64)
     found = SLOPES[CRITERIA[kind]](out, y.expand(2, *y.shape))
     for one, slope in zip(out, found, strict=True):
