@@ -399,6 +399,16 @@ def test_sizes_are_counted(small: CondensedHetero) -> None:
         evaluator.within(10, 0)
 
 
+def test_a_small_graph_may_have_rows_without_a_soft_label(small: CondensedHetero) -> None:
+    one = small.clone()
+    one["paper"].y = torch.eye(3).repeat(4, 1)
+    one["paper"].train_mask = torch.arange(12) > 2
+    evaluator = HeteroEvaluator(toy_hetero(), **QUICK)
+    known = evaluator.fit("RGCN", one.clone(), seeds=1).val_last
+    one["paper"].y[:3] = torch.nan
+    assert torch.equal(evaluator.fit("RGCN", one, seeds=1).val_last, known)
+
+
 def without(data: HeteroData, change: Callable[[HeteroData], object]) -> HeteroData:
     change(data)
     return data
@@ -414,7 +424,17 @@ def without(data: HeteroData, change: Callable[[HeteroData], object]) -> HeteroD
         (lambda s: s["paper"].update({"y": torch.ones(12, 4)}), "over 4 classes"),
         (
             lambda s: s["paper"].update({"y": torch.full((12, 3), torch.nan)}),
-            "y has soft labels that are NaN or infinite",
+            "y is all NaN in row 0, a training node without a label; leave it out of train_mask",
+        ),
+        (
+            lambda s: s["paper"].update(
+                {
+                    "y": torch.eye(3)
+                    .repeat(4, 1)
+                    .masked_fill_(torch.tensor([True, False, True]), torch.nan)
+                }
+            ),
+            r"y has soft labels that are NaN or infinite: \(nan, 0, nan\) in row 0; give finite",
         ),
         (lambda s: s["paper"].update({"y": torch.full((12,), 0.5)}), "fractional values"),
         (lambda s: s["paper"].update({"y": torch.ones(3)}), "12 nodes but .* 3 labels"),

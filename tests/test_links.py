@@ -27,7 +27,7 @@ from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import LinkEvaluator
 from graphcondense.evaluate.links import Lesson, loss_on, mrr, ranks_of
 from graphcondense.methods import all_methods
-from graphcondense.nn.links import Dot
+from graphcondense.nn.links import Dot, decoder_of
 from tests.cases import toy_graph
 
 METHODS = sorted(name for name, kind in all_methods() if kind == "link")
@@ -414,13 +414,36 @@ def test_wrong_methods_and_kinds_are_refused(task: LinkTask) -> None:
 # --- evaluation -----------------------------------------------------------------------------------
 
 
-def test_vectors_that_are_all_alike_put_no_link_first() -> None:
-    """As an encoder makes them of a graph without links; no rounding tells right from wrong."""
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("name", ["dot", "mlp"])
+def test_vectors_that_are_all_alike_put_no_link_first(name: Any, shared: bool) -> None:
+    """As an encoder makes them of a graph without links; no rounding tells right from wrong, also
+    where an MLP's score is a small sum of large numbers."""
     rng = torch.Generator().manual_seed(0)
-    links = Links(torch.arange(100).view(2, 50), tails=torch.arange(99).expand(50, 99))
-    for k in (16, 64, 100, 128) * 5:
-        z = torch.randn(k, generator=rng).expand(200, k).contiguous()
-        assert ranks_of(z, links).unique().tolist() == [50.5]
+    ends, wrong = torch.arange(14).view(2, 7), torch.arange(500)
+    links = Links(ends, tails=wrong.expand(7, 500))
+    if shared:
+        links = Links(ends, pairs=torch.stack([wrong, wrong + 20]))
+    with torch.no_grad():
+        for seed, k in enumerate((16, 64, 100, 128) * 20):
+            z = torch.randn(k, generator=rng).expand(600, k).contiguous()
+            ranks = ranks_of(z, links, decoder_of(name, k, k, (seed,), None))
+            assert ranks.unique().tolist() == [251]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_scores_that_differ_are_told_apart(shared: bool) -> None:
+    """By more than eight roundings of float32, of either sign, of any size; infinite ones tie."""
+    one, large = torch.tensor([1.0, -1.0, 0.0, 1e-6, torch.inf]), 1e-5
+    for right in one.tolist():
+        near = [right * (1 - large), right * (1 + large), right * (1 + 2e-7), right]
+        z = torch.tensor([[1.0], [right], *([value] for value in near)])
+        wrong = torch.tensor([2, 3, 4, 5])
+        links = Links(torch.tensor([[0], [1]]), tails=wrong[None])
+        if shared:
+            links = Links(torch.tensor([[0], [1]]), pairs=torch.stack([wrong * 0, wrong]))
+        # One above and two as high; of zero and infinity all four are as high.
+        assert ranks_of(z, links).tolist() == [3.0]
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -59,6 +59,12 @@ def target_values(
     if len(targets) > 1:
         return _several(frame, targets, label_kind, index)
     (name,) = targets
+    if label_kind == "soft":
+        raise ValueError(
+            f"target {name!r} is one column, and soft labels are a column of probabilities for "
+            "each class: name all of them as targets; of one probability p a second column is "
+            "1 - p, and a column of classes is label_kind='classes'"
+        )
     column = frame[name]
     known = column[column.notna()]
     if not len(known):

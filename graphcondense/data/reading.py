@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.labels import first_of
 from graphcondense.data.targets import FITTING, LabelKind, are_probabilities, check_values
 from graphcondense.ops.adjacency import csr_from_edges
 from graphcondense.ops.arrays import check_sizes, plain, sparse
@@ -107,7 +108,8 @@ def labels(y: object, n: int, owner: str, *, soft: bool = False) -> Tensor:
         y: ``[n]`` or ``[n, 1]``, of any number type.
         n: nodes.
         owner: whose they are.
-        soft: rows ``[n, C]`` of class weights are allowed too, and stay, in float32.
+        soft: rows ``[n, C]`` of class weights are allowed too, and stay, in float32; a row that is
+            all NaN is no label.
     """
     what = f"{owner}y"
     if y is None:
@@ -124,8 +126,12 @@ def labels(y: object, n: int, owner: str, *, soft: bool = False) -> Tensor:
         raise ValueError(f"{owner}x has {n} nodes but {what} has {len(y)} labels")
     if several:
         weights: Tensor = y.to(torch.float32)
-        if not bool(torch.isfinite(weights).all()):
-            raise ValueError(f"{what} has soft labels that are NaN or infinite")
+        bad = ~weights.isfinite().all(1) & ~weights.isnan().all(1)
+        for i in bad.nonzero().flatten()[:1].tolist():
+            raise ValueError(
+                f"{what} has soft labels that are NaN or infinite: ({first_of(weights[i])}) in row "
+                f"{i}; give finite numbers, or NaN alone where there is no label"
+            )
         return weights
     return _whole(y, what)
 

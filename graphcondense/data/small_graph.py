@@ -73,15 +73,25 @@ def small_labels(
         n: its nodes.
         owner: whose they are.
         real: the real graph, whose kind of labels these are.
+
+    Raises:
+        ValueError: what is no label, or soft ones of a node that is trained on that are all NaN.
     """
     if real.label_kind in OF_CLASSES:
         y = labels(said("y"), n, owner, soft=True)
     else:
         # Probabilities are no labels of binary tasks, but those of a small graph.
         y = targets(said("y"), n, owner, "regression", None)[0]
-    if said("train_mask") is None:
-        return y, torch.arange(n)
-    return y, mask(said("train_mask"), "train_mask", n, owner)[:, 0].nonzero().flatten()
+    rows, leave = torch.arange(n), "give a train_mask without it"
+    if said("train_mask") is not None:
+        rows = mask(said("train_mask"), "train_mask", n, owner)[:, 0].nonzero().flatten()
+        leave = "leave it out of train_mask"
+    if real.label_kind in OF_CLASSES and y.dim() == 2:
+        for i in rows[y[rows].isnan().all(1)][:1].tolist():
+            raise ValueError(
+                f"{owner}y is all NaN in row {i}, a training node without a label; {leave}"
+            )
+    return y, rows
 
 
 def check_small_labels(found: Tensor, real: Outputs) -> None:

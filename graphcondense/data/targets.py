@@ -29,8 +29,8 @@ FITTING: Mapping[LabelKind, tuple[str, ...]] = {
 }
 """Which scores go with which labels; the first is the default."""
 
-TOLERANCE = 1e-3
-"""How far from one the probabilities of an example may add up to."""
+ROUNDED = 0.005
+"""How far a probability may be off that is rounded to two decimals; in bfloat16 it is less."""
 
 BINS = 5
 """Groups of equal size that regression targets fall into, as classes do in classification."""
@@ -204,29 +204,40 @@ def check_values(y: Tensor, label_kind: LabelKind, what: str) -> Tensor:
     return y
 
 
+def add_up(y: Tensor) -> Tensor:
+    """Which rows of ``y [n, C]`` are probabilities of classes ``[n]``: none below 0, and their sum
+    is one, but for what rounding each to two decimals does, and never as far off as 0.5.
+
+    >>> add_up(torch.tensor([[0.13, 0.88], [0.1, 0.88], [0.5, torch.nan]])).tolist()
+    [True, False, False]
+    """
+    off = min(ROUNDED * y.shape[1], 0.5) + 1e-6  # sums of decimals are not exact
+    return (y >= 0).all(1) & ((y.double().sum(1) - 1).abs() < off)
+
+
 def probabilities(y: Tensor, what: str) -> Tensor:
-    """Soft labels ``[n, C]`` whose rows add up to one exactly; a row of NaN is none.
+    """Soft labels ``[n, C]``, each divided by its sum, which is one but for rounding; a row of NaN
+    is none.
 
     Args:
         y: ``[n, C]`` float32.
         what: an example, such as ``"node"``.
 
     Raises:
-        ValueError: one class alone; a number below 0, a row that does not add up to one, one that
-            is NaN in part.
+        ValueError: one class alone; a row that is not as :func:`add_up` has it, or NaN in part.
     """
     if y.shape[1] < 2:
         raise ValueError(
             f"soft labels are [{what}s, classes], a probability for each of two classes or more, "
             f"got {list(y.shape)}; one column of probabilities is torch.stack([1 - y, y], 1)"
         )
-    none = y.isnan().all(1)
-    bad = ~none & ~((y >= 0).all(1) & ((y.sum(1) - 1).abs() < TOLERANCE))
+    bad = ~y.isnan().all(1) & ~add_up(y)
     for i in bad.nonzero().flatten()[:1].tolist():
         raise ValueError(
-            f"{what} {i} has the soft label ({first_of(y[i])}): probabilities are not below 0, and "
-            "their sum is 1; y / y.sum(1, keepdim=True) makes them of weights, and a row of NaN "
-            "alone is no label"
+            f"{what} {i} has the soft label ({first_of(y[i])}), whose sum is "
+            f"{float(y[i].sum()):g}: probabilities are not below 0 and add up to 1, but for "
+            "rounding; divide weights by the sum of their row (of a tensor "
+            "y / y.sum(1, keepdim=True)), and leave all of a row NaN where there is no label"
         )
     return y / y.sum(1, keepdim=True)
 
@@ -237,9 +248,8 @@ def are_probabilities(y: Tensor) -> bool:
     >>> are_probabilities(torch.tensor([[0.3, 0.7], [torch.nan, torch.nan]]))
     True
     """
-    known = y[~y.isnan().all(1)].double()
-    sums = (known.sum(1) - 1).abs() < TOLERANCE
-    return len(known) > 0 and y.shape[1] > 1 and bool((sums & (known >= 0).all(1)).all())
+    known = y[~y.isnan().all(1)]
+    return len(known) > 0 and y.shape[1] > 1 and bool(add_up(known).all())
 
 
 def check_trained(y: Tensor, label_kind: LabelKind, what: str) -> None:

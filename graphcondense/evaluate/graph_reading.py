@@ -12,6 +12,7 @@ from graphcondense.data.graph_packing import packed
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.labels import check_classes, first_of
 from graphcondense.data.sequences import is_dataset
+from graphcondense.data.targets import add_up
 from graphcondense.evaluate.metrics import check_scorable
 from graphcondense.saved.graph_set import GraphSet
 
@@ -127,11 +128,9 @@ def _check_labels(y: Tensor, real: GraphTask) -> None:
 
 def _check_soft(y: Tensor, real: GraphTask) -> None:
     """Raise a ValueError unless the rows of ``y [graphs, C]`` are distributions over classes."""
-    sums = y.sum(1)
-    bad = ~((y >= 0).all(1) & ((sums - 1).abs() < 1e-3))  # NaN, too
-    for i in bad.nonzero().flatten()[:1].tolist():
+    for i in (~add_up(y)).nonzero().flatten()[:1].tolist():  # NaN, too
         raise ValueError(
             f"graph {i} of the small set has the soft label ({first_of(y[i])}); soft labels are "
             f"probabilities of the {real.num_outputs} classes of {real.name}: none below 0, and "
-            "their sum is 1"
+            "their sum is 1, but for rounding"
         )

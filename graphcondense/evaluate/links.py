@@ -10,6 +10,7 @@ mean reciprocal rank (MRR) and at the last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -43,6 +44,9 @@ BLOCK = 2**22
 
 STEADY = 2_000
 """Validation links that choose the epoch, of all that there are."""
+
+TIED = 8
+"""Roundings of a vector's numbers, relative to a score, within which another score ties with it."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ class LinkEvaluator(Evaluator[LinkTask, type[Stacked], LinkTraining, LinkFitted]
         drawn = (6 if t.decoder == "mlp" else 4) * t.pairs * t.hidden
         pairs = n * n * each if n * n <= decoder.most else drawn
         states = 6 * trainings * n * t.hidden * t.num_layers + 6 * trainings * pairs
-        real = 3 * self.real.num_nodes * t.hidden + BLOCK
+        real = 3 * self.real.num_nodes * t.hidden + 3 * BLOCK  # as they are, and in float64
         stored = self.real.size[2] + size_of(small).bytes
         return 4 * (states + real) + 3 * stored
 
@@ -358,6 +362,9 @@ def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
     best and the worst rank, as OGB's evaluator has it. A score that is NaN, as a model's that has
     diverged, ranks last; OGB's evaluator ranks it first.
 
+    Scores are computed in float64, and those that differ by no more than :data:`TIED` roundings of
+    the vectors are equal: no rounding tells right from wrong where nodes have the same vector.
+
     Args:
         z: vectors of all nodes ``[N, k]``.
         links: ``m`` links.
@@ -368,37 +375,44 @@ def ranks_of(z: Tensor, links: Links, decoder: Decoder | None = None) -> Tensor:
     >>> ranks_of(z, one).tolist()
     [2.5]
     """
-    decoder = decoder or Dot()
+    z = z.cpu() if z.device.type == "mps" else z  # which has no float64
+    exact = deepcopy(decoder or Dot()).to(z.device).double()
 
     def scores(pairs: Tensor) -> Tensor:
         rows = max(1, BLOCK // z.shape[1])
         parts = [
-            decoder(*(z[end][None] for end in part))[0] for part in torch.split(pairs, rows, 1)
+            exact(*(z[end][None].double() for end in part))[0]
+            for part in torch.split(pairs.to(z.device), rows, 1)
         ]
-        return torch.cat(parts) if parts else z.new_zeros(0)
+        return torch.cat(parts) if parts else z.new_zeros(0, dtype=torch.float64)
 
-    ends = links.ends.to(z.device)
+    right = scores(links.ends)
+    low, high = _tied(right, torch.finfo(z.dtype).eps)
     if links.pairs is not None:
-        right = scores(ends)
-        wrong = scores(links.pairs.to(z.device))
+        wrong = scores(links.pairs)
         wrong = wrong.where(~wrong.isnan(), torch.inf).sort().values
-        above = len(wrong) - torch.searchsorted(wrong, right, right=True)
-        as_high = len(wrong) - torch.searchsorted(wrong, right)
+        above = len(wrong) - torch.searchsorted(wrong, high, right=True)
+        as_high = len(wrong) - torch.searchsorted(wrong, low)
         rank = 1 + (above + as_high).double() / 2
         return rank.where(~right.isnan(), torch.full_like(rank, 1.0 + len(wrong)))
     assert links.tails is not None  # Links has one or the other
     rows = max(1, BLOCK // (links.wrong * z.shape[1]))
     out = []
     for i in range(0, len(links), rows):
-        tails = links.tails[i : i + rows].to(z.device)
-        # All by one product: another rounds otherwise, and would put every link first, or last,
-        # where an encoder gives all nodes the same vector.
-        every = torch.cat([ends[1, i : i + rows, None], tails], 1)
-        scored = decoder.among(z[ends[0, i : i + rows]], z[every])
-        mine, wrong = scored[:, :1], scored[:, 1:]
+        heads, tails = (one[i : i + rows].to(z.device) for one in (links.ends[0], links.tails))
+        wrong = exact.among(z[heads].double(), z[tails].double())
         # Not below, not at most: what is compared with NaN counts as above.
-        out.append(1 + ((~(wrong <= mine)).sum(1) + (~(wrong < mine)).sum(1)).double() / 2)
+        above = (~(wrong <= high[i : i + rows, None])).sum(1)
+        as_high = (~(wrong < low[i : i + rows, None])).sum(1)
+        out.append(1 + (above + as_high).double() / 2)
     return torch.cat(out)
+
+
+def _tied(score: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The lowest and the highest score that tie with each ``[m]``, of vectors whose precision is
+    ``eps``."""
+    near = (TIED * eps * score.abs()).where(score.isfinite(), 0.0)
+    return score - near, score + near
 
 
 def mrr(ranks: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
+from graphcondense.data.targets import add_up
 
 NAN = torch.nan
 
@@ -72,6 +73,37 @@ def test_soft_labels_add_up_to_one_exactly() -> None:
     assert task.unlabelled["train"] == 1
     assert as_task(graph(SOFT), metric="kl").label_kind == "soft"
     assert "2 classes" in repr(task)
+
+
+LONG = torch.softmax(torch.arange(16 * 30).reshape(16, 30) % 37 / 9, 1)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        torch.tensor([[0.13, 0.88], [0.5, 0.49], [NAN, NAN], [0.2, 0.8]] * 4),
+        torch.softmax(torch.arange(48.0).reshape(16, 3) % 7 / 7, 1).round(decimals=2),
+        torch.softmax(torch.arange(48.0).reshape(16, 3) % 7 / 7, 1).bfloat16(),
+        LONG.round(decimals=2),
+        LONG.round(decimals=3).double(),
+        LONG.bfloat16(),
+    ],
+)
+def test_probabilities_may_be_rounded(y: torch.Tensor) -> None:
+    """They are asked about as others are, and divided by their sum."""
+    known = y.float()[~y.isnan().all(1)]
+    assert float((known.sum(1) - 1).abs().max()) > 1e-3
+    with pytest.raises(ValueError, match=r"rows add up to one.*label_kind='soft'"):
+        as_task(graph(y))
+    task = as_task(graph(y), label_kind="soft")
+    known = known / known.sum(1, keepdim=True)
+    torch.testing.assert_close(task.y[~task.y.isnan().all(1)], known)
+
+
+def test_rows_far_from_one_are_no_probabilities() -> None:
+    assert add_up(torch.tensor([[0.5, 0.51], [0.5, 0.52], [0.5, 0.48]])).tolist() == [1, 0, 0]
+    assert not add_up(torch.zeros(1, 1000))
+    assert as_task(graph(torch.stack([NUMBERS / 9, 1 - NUMBERS / 8], 1))).label_kind == "regression"
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,17 @@ def test_targets_of_every_kind() -> None:
     refused("add up to one in every row.*'soft'", shares, target=["a", "b"])
     task = read(shares, target=["a", "b"], label_kind="soft")
     assert (task.label_kind, task.facts.classes, task.y.shape) == ("soft", ("a", "b"), (n, 2))
-    refused("has the soft label", shares.assign(b=0.5), target=["a", "b"], label_kind="soft")
+    refused(
+        "soft label .0.1, 0.5., whose sum is 0.6: .* divide weights by the sum of their row",
+        shares.assign(b=0.5),
+        target=["a", "b"],
+        label_kind="soft",
+    )
+    hundredths = shares.assign(a=shares.a.round(2), b=shares.b.round(2) + 0.01)
+    refused("add up to one", hundredths, target=["a", "b"])
+    assert read(hundredths, target=["a", "b"], label_kind="soft").label_kind == "soft"
+    for name in ("a", "plan"):
+        refused(f"'{name}' is one column, and soft", shares, target=name, label_kind="soft")
 
 
 def test_rows_without_a_target_are_nodes_without_a_label() -> None:

@@ -118,6 +118,27 @@ def test_soft_labels_are_learnt_as_they_are() -> None:
         evaluator.fit("MLP", small, seeds=1)
 
 
+def test_a_small_graph_may_have_rows_without_a_soft_label() -> None:
+    """As a subgraph of a graph has them whose other nodes have none; not to train on, though."""
+    data = targets_graph("soft")
+    evaluator = NodeEvaluator(as_task(data), epochs=3, hidden=4)
+    part = data.subgraph(torch.arange(30))
+    known = evaluator.fit("GCN", part.clone(), seeds=1).val_last
+    part.y[~part.train_mask] = torch.nan
+    assert torch.equal(evaluator.fit("GCN", part.clone(), seeds=1).val_last, known)
+    first = int(part.train_mask.nonzero()[1])
+    part.y[first] = torch.nan
+    wanted = rf"small graph's y is all NaN in row {first}, a training .* leave it out of train_mask"
+    with pytest.raises(ValueError, match=wanted):
+        evaluator.fit("GCN", part.clone(), seeds=1)
+    del part.train_mask
+    with pytest.raises(ValueError, match=r"all NaN in row .* give a train_mask without it"):
+        evaluator.fit("GCN", part.clone(), seeds=1)
+    part.y[4, 1:] = torch.inf
+    with pytest.raises(ValueError, match=r"NaN or infinite: .*inf, inf\) in row 4; give finite"):
+        evaluator.fit("GCN", part, seeds=1)
+
+
 def test_scores_of_soft_labels_by_hand() -> None:
     y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     out = torch.stack([y.clamp_min(1e-30).log(), torch.zeros(2, 3)])

@@ -351,6 +351,14 @@ def test_wrong_labels_of_tasks_are_named(y, message):
         GraphEvaluator(task, **FAST).fit("GCN", replace(few(task).set, y=y))
 
 
+def test_soft_labels_of_small_sets_may_be_rounded():
+    task, rounded = toy(), torch.tensor([[0.13, 0.88]]).repeat(6, 1)
+    evaluator = GraphEvaluator(task, **FAST)
+    evaluator.fit("GCN", replace(few(task).set, y=rounded))
+    with pytest.raises(ValueError, match=r"the soft label \(0\.13, 0\.9\).* but for rounding"):
+        evaluator.fit("GCN", replace(few(task).set, y=rounded + torch.tensor([0, 0.02])))
+
+
 def test_wrong_settings_are_named():
     task, none = toy("binary"), torch.empty(0, dtype=torch.long)
     with pytest.raises(ValueError, match=r"no validation graphs.*give the split 'val'"):
