@@ -81,6 +81,7 @@ def test_graphs_made_at_access_are_asked_for() -> None:
     for dataset in (Stored(rings(), doubled), Own(rings())):
         assert graph_packing._stored(dataset) is None
         assert torch.equal(pack(dataset)[0].x, plain.x * 2)
+
     class Fewer(Stored):
         def len(self) -> int:
             return 7
