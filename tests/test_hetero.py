@@ -660,8 +660,8 @@ def venues() -> HeteroTask:
     data["venue"].x = torch.from_numpy(rng.random((20, 3), np.float32))
     data["paper"].x = torch.from_numpy(rng.random((600, 4), np.float32))
     data["venue"].y = torch.arange(20) % 2
-    for i, split in enumerate(("train", "val", "test")):
-        data["venue"][f"{split}_mask"] = torch.arange(20) // 2 % 3 == i
+    for split, a, b in (("train", 0, 14), ("val", 14, 17), ("test", 17, 20)):
+        data["venue"][f"{split}_mask"] = (torch.arange(20) >= a) & (torch.arange(20) < b)
     at = rng.choice(600 * 20, 1765, replace=False)
     data["paper", "in", "venue"].edge_index = torch.from_numpy(np.stack([at // 20, at % 20]))
     return as_hetero(data)

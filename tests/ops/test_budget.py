@@ -37,9 +37,9 @@ def test_bytes_hold_examples_and_what_is_said_of_their_edges() -> None:
     def edges(n: int) -> int:
         return min(n * n, 30)
 
-    sizes = [20, 21, 44, 79, 80, 89, 90]
+    sizes = [11, 24, 39, 74, 75, 89, 90]
     found = [shares([20], bytes=b, example_bytes=10, edge_bytes=edges) for b in sizes]
-    assert found == [[1], [1], [3], [4], [5], [5], [6]]  # 5 take 50 and 25, 6 take 60 and 30
+    assert found == [[1], [2], [3], [4], [5], [5], [6]]  # 5 take 50 and 25, 6 take 60 and 30
     with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 24 bytes"):
         shares([9, 9], bytes=23, example_bytes=10, edge_bytes=edges)
     with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 21 bytes"):
