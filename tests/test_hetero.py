@@ -23,8 +23,10 @@ from graphcondense.core.pools import initialise
 from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.hub import tables_of
+from graphcondense.domains.hetero import HeteroSource
 from graphcondense.evaluate import HeteroEvaluator
 from graphcondense.evaluate.cost import size_of
+from graphcondense.methods.freehgc import FreeHGC
 from graphcondense.nn.hetero import HGT, RGCN, HANLayer, HeteroView, HGTLayer, RGCNLayer, named
 from graphcondense.ops.hetero import HeteroGraph, mean_operator
 from graphcondense.saved.condensed_hetero import CondensedHetero
@@ -668,3 +670,59 @@ def test_a_budget_of_bytes_holds_the_edges_of_a_single_node(method: str) -> None
     plan = drawn.Typed(looped, seed=115, authors=4, d=5, edges=50, bare=True)
     ends = [drawn.outcome(case, plan, drawn.Asked(("bytes", most))) for most in (100, 400)]
     assert ends == ["refused", "made"]
+
+
+@pytest.fixture(scope="module")
+def venues() -> HeteroTask:
+    """20 venues with labels, and 600 papers that have some three edges each."""
+    rng = np.random.default_rng(0)
+    data = HeteroData()
+    data["venue"].x = torch.from_numpy(rng.random((20, 3), np.float32))
+    data["paper"].x = torch.from_numpy(rng.random((600, 4), np.float32))
+    data["venue"].y = torch.arange(20) % 2
+    for split, a, b in (("train", 0, 14), ("val", 14, 17), ("test", 17, 20)):
+        data["venue"][f"{split}_mask"] = (torch.arange(20) >= a) & (torch.arange(20) < b)
+    at = rng.choice(600 * 20, 1765, replace=False)
+    data["paper", "in", "venue"].edge_index = torch.from_numpy(np.stack([at // 20, at % 20]))
+    return as_hetero(data)
+
+
+WHOLE_BYTES = 4 * (20 * 3 + 600 * 4) + 8 * 20 + 20 * 1765
+"""Of all venues and papers, with weighted edges."""
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("random", {}),
+        ("herding", {}),
+        ("quotient", {}),
+        ("hgcond", {"epochs": 1}),
+        ("freehgc", {"others": "select"}),
+    ],
+)
+def test_no_more_edges_are_reckoned_with_than_a_relation_has(
+    venues: HeteroTask, method: str, options: dict[str, Any]
+) -> None:
+    got = {}
+    for most in (10_000, 20_000, 40_000, WHOLE_BYTES):
+        given: dict[str, Any] = {"method": method, "progress": False, **options}
+        small = graphcondense.condense(venues, bytes=most, **given)
+        assert small.condensed["bytes"] <= most
+        edges = small["paper", "in", "venue"].edge_index.shape[1]
+        assert edges <= 1765
+        got[most] = len(small["venue"].x)
+    labelled = 20 if method == "quotient" else len(venues.train)
+    assert got[WHOLE_BYTES] == labelled
+    assert 2 <= got[10_000] < got[20_000]
+    # Two venues have 60 papers, and so 120 pairs at most.
+    with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 3,400 bytes"):
+        graphcondense.condense(venues, bytes=3_399, **given)
+    assert len(graphcondense.condense(venues, bytes=3_400, **given)["venue"].x) == 2
+
+
+def test_leaves_of_the_same_nodes_may_have_more_edges(venues: HeteroTask) -> None:
+    real = HeteroSource(venues)
+    plain, select = FreeHGC(bytes=9**9), FreeHGC(bytes=9**9, others="select")
+    assert plain.edge_bytes(real, 20) == 20 * 20 * 600
+    assert select.edge_bytes(real, 20) == 20 * 1765

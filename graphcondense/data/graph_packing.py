@@ -145,7 +145,7 @@ def _stored(data: object) -> _Packed | None:
     """From the storage of an ``InMemoryDataset``; ``None`` if its graphs are made at access."""
     from torch_geometric.data import Data, InMemoryDataset
 
-    if not isinstance(data, InMemoryDataset) or type(data).get is not InMemoryDataset.get:
+    if not isinstance(data, InMemoryDataset) or not _plain_access(type(data)):
         return None
     storage, slices = data._data, data.slices
     if data.transform is not None or slices is None or type(storage) is not Data:
@@ -163,14 +163,21 @@ def _stored(data: object) -> _Packed | None:
     def taken(name: str) -> tuple[Tensor, Tensor]:
         """The rows of the graphs ``index``, and how many each has."""
         rows, ptr = given[name].detach().cpu(), torch.as_tensor(slices[name])
-        there, told = rows.shape[1 if name == "edge_index" else 0], int(ptr[-1])
-        if there != told or len(ptr) - 1 != data.len():
+        there, sizes = rows.shape[1 if name == "edge_index" else 0], ptr.diff()
+        told = int(sizes.sum())
+        if there != told or len(sizes) != data.len():
             raise ValueError(
                 f"{data.len()} graphs share {there} rows of {name}, and the data set says it is "
-                f"{told} rows of {len(ptr) - 1}: its files are not of one set; get them anew"
+                f"{told} rows of {len(sizes)}: its files are not of one set; get them anew"
+            )
+        if int(ptr[0]) or bool((sizes < 0).any()):
+            wrong = "start at row 0" if int(ptr[0]) else "go forward"
+            raise ValueError(
+                f"the slices of {name} do not {wrong}, so that a graph would have rows of others: "
+                "the files of the data set are broken; get them anew"
             )
         if whole:
-            return rows, ptr.diff()
+            return rows, sizes
         found, starts = ranges(ptr, index)
         return rows[:, found] if name == "edge_index" else rows[found], starts.diff()
 
@@ -208,6 +215,14 @@ def _stored(data: object) -> _Packed | None:
     return _Packed(
         x, sizes, edge_index, edges, attr, y.reshape(counts, widths[0]), y.dim() < 2, weight, unread
     )
+
+
+def _plain_access(kind: type) -> bool:
+    """Whether graphs of a data set are those of its storage, and as many: ``get`` and ``len`` are
+    PyG's own."""
+    from torch_geometric.data import InMemoryDataset
+
+    return all(getattr(kind, name) is getattr(InMemoryDataset, name) for name in ("get", "len"))
 
 
 def _listed(data: Any) -> _Packed:

@@ -91,20 +91,37 @@ def refused(error: BaseException, folder: Path, source: str) -> str:
 
 
 def broken(error: BaseException, folder: Path, source: str) -> str | None:
-    """In words, which file below ``folder`` a loader failed at and what to do about it; ``None``
-    where the error is a ValueError of this package, which says that itself."""
+    """In words, which file below ``folder`` a loader failed at and what to do about it.
+
+    Numbers that a loader has read and that do not fit are of some file of its folder. ``None``
+    where files have no part in it (memory, a package that is not there, a fault of code), and where
+    it is a ValueError of this package, which says that itself.
+    """
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
     ours = step is None or _PACKAGE in Path(step.tb_frame.f_code.co_filename).parents
-    if isinstance(error, MemoryError) or (ours and isinstance(error, ValueError)):
+    if _of_machine(error) or (ours and isinstance(error, ValueError)):
+        return None
+    file = _file(error, folder)
+    if file is None and not isinstance(error, LookupError | ValueError | RuntimeError):
         return None
     said = f"{type(error).__name__}: {str(error)[:100]}"
     place = folder / "raw" if (folder / "raw").is_dir() else folder
     return (
-        f"{_file(error, folder) or f'a file in {place}'} cannot be read ({said}); put the "
-        f"published file there (from {source})"
+        f"{file or f'a file in {place}'} cannot be read ({said}); put the published file there "
+        f"(from {source})"
     )
+
+
+def _of_machine(error: BaseException) -> bool:
+    """Whether no other file would help: memory or a package is lacking, or a name is wrong."""
+    import torch
+
+    if isinstance(error, MemoryError | ImportError | NameError | torch.OutOfMemoryError):
+        return True
+    # As torch says it of the processor's memory.
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
 
 
 def _found(error: BaseException) -> str:

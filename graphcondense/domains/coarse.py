@@ -99,7 +99,7 @@ def room_for_all(method: Method[Any], real: Any) -> Tensor:
     budget: Budget = method
     named = {name for name in BUDGETS if getattr(method, name) is not None}
     if named == {"ratio"}:  # a share of what it says, also where all nodes are room
-        n = method._size(int(real.counts.sum()), real.num_examples, 0, 0)
+        n = method._size(int(real.counts.sum()), real.num_examples)
         budget = replace(method, ratio=None, nodes=n)
     if budget.examples is not None and budget.examples > real.num_examples:
         raise ValueError(

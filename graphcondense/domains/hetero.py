@@ -77,15 +77,9 @@ class HeteroSource:
         edges apart; a type of few nodes counts one to each."""
         widths = self.task.graph.widths
         label = 8 if self.task.label_kind == "classes" else 4 * self.task.num_outputs
-        return label + round(sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items()))
-
-    @property
-    def pair_bytes(self) -> int:
-        """Bytes that the relations may take between two target nodes, each with the nodes of other
-        types that come with it; half as many may be among one and those that come with it."""
-        shares = {kind: max(1.0, share) for kind, share in self.task.shares.items()}
-        both = (shares[source] * shares[end] for source, _, end in self.task.graph.relations)
-        return 2 * EDGE_BYTES * math.ceil(sum(both))
+        return label + math.ceil(
+            sum(4 * widths[k] * max(1.0, s) for k, s in self.task.shares.items())
+        )
 
     def batch(
         self, c: int | None = None, size: int | None = None, rng: Generator | None = None
@@ -128,10 +122,26 @@ class HeteroMethod(Method[HeteroSource]):
         return self.of_target(budget, real).allocate(
             real.counts if counts is None else counts,
             real.num_examples,
-            example_bytes=self.example_bytes(real) + real.pair_bytes // 2,
-            pair_bytes=real.pair_bytes,
+            example_bytes=self.example_bytes(real),
+            edge_bytes=lambda n: self.edge_bytes(real, n),
             label_kind=real.task.label_kind,
         )
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a real node may be part of several small ones, so that a relation may have more
+        edges than the real one."""
+        return False
+
+    def edge_bytes(self, real: HeteroSource, n: int) -> int:
+        """Bytes that all relations may take where there are ``n`` nodes of the target type: each
+        pair of nodes that a relation joins, and no more edges than the real relation has."""
+        counts = self.counts(real, n)
+        edges = 0
+        for (source, _, end), matrix in real.task.graph.relations.items():
+            pairs = counts[source] * counts[end]
+            edges += pairs if self.overlaps else min(pairs, int(matrix.nnz))
+        return EDGE_BYTES * edges
 
     def of_target(self, budget: B, real: HeteroSource) -> B:
         """The budget with the number of nodes of the target type alone."""

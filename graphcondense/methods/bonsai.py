@@ -78,7 +78,7 @@ class Bonsai(NodeMethod):
         labelled, most = int(real.counts.sum()), real.num_examples
         wanted = labelled
         if self.structure == "trees" and (self.examples is not None or self.ratio is not None):
-            wanted = self._size(labelled, most, 0, 0)
+            wanted = self._size(labelled, most)
         if wanted <= labelled:
             return int(super().sizes(real).sum())
         if wanted > most:

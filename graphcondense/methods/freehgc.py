@@ -98,6 +98,11 @@ class FreeHGC(HeteroMethod):
     others: Literal["auto", "select", "synthesise"] = "auto"
     dims: Count = 64
 
+    @property
+    def overlaps(self) -> bool:
+        """Leaves may be means of the same nodes."""
+        return self.others != "select"
+
     def memory_bytes(self, real: HeteroSource) -> int:
         """The export; the relations, thinned and as they are turned; fields of all paths."""
         graph = real.task.graph

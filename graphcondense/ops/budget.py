@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +70,7 @@ class Budget:
         *,
         example_bytes: int = 0,
         pair_bytes: int = 0,
+        edge_bytes: Callable[[int], int] | None = None,
         label_kind: str = "classes",
     ) -> Tensor:
         """Examples of each class ``[C]``, int64.
@@ -78,6 +81,8 @@ class Budget:
             example_bytes: bytes one example takes.
             pair_bytes: bytes one unordered pair of examples may take (the two directions of an
                 edge); 0 where there are no edges.
+            edge_bytes: in its place, bytes that all edges of a set of so many examples may take;
+                never less for more examples.
             label_kind: what labels are, by which errors call what stands for classes.
 
         Raises:
@@ -101,14 +106,23 @@ class Budget:
             most = int(counts.max())  # a number of any size is no tensor
             wanted = torch.full((classes,), min(self.per_class, most + total + 1))
         else:
-            n = self._size(labelled, total, example_bytes, pair_bytes)
+
+            def taken(n: int) -> int:
+                """Bytes that ``n`` examples and their edges may take."""
+                pairs = n * (n - 1) // 2 * pair_bytes if edge_bytes is None else edge_bytes(n)
+                return n * example_bytes + pairs
+
+            n = self._size(labelled, total, taken if example_bytes > 0 else None)
+            takes = "" if self.bytes is None else f", which may take {taken(classes):,} bytes"
             what = ", ".join(f"{k}={v}" for k, v in given.items())
             if n < classes == 1:
-                raise ValueError(f"{what} gives {n} examples: the smallest budget is 1 example")
+                raise ValueError(
+                    f"{what} gives {n} examples: the smallest budget is 1 example{takes}"
+                )
             if n < classes:
                 raise ValueError(
                     f"{what} gives {n} examples, below one for each of {classes} {several}: the "
-                    f"smallest budget is {classes} examples"
+                    f"smallest budget is {classes} examples{takes}"
                 )
             if n > labelled:
                 missing = self._missing(counts, n) if n <= total else total + 1
@@ -146,19 +160,16 @@ class Budget:
             more = max(more, int((self._share(counts, n) - counts).max()))
         return more
 
-    def _size(self, labelled: int, total: int, example_bytes: int, pair_bytes: int) -> int:
+    def _size(self, labelled: int, total: int, taken: Callable[[int], int] | None = None) -> int:
+        """Examples in all; of ``bytes`` as many as ``taken`` says take no more."""
         if self.examples is not None:
             return self.examples
         if self.ratio is not None:
             return int(self.ratio * (labelled if self.of == "labelled" else total) + 1e-9)
         assert self.bytes is not None
-        if example_bytes <= 0:
+        if taken is None:
             raise ValueError("bytes= needs real data that know the size of an example")
-        n = 0
-        # n + 1 examples and their (n + 1) n / 2 pairs
-        while n < labelled and (n + 1) * (2 * example_bytes + n * pair_bytes) <= 2 * self.bytes:
-            n += 1
-        return n
+        return bisect_right(range(1, min(labelled, total) + 1), self.bytes, key=taken)
 
     def _share(self, counts: Tensor, n: int) -> Tensor:
         classes = len(counts)

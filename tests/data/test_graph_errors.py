@@ -168,3 +168,31 @@ def test_soft_labels_of_graphs_name_the_ways_out() -> None:
     with pytest.raises(ValueError, match=r"soft labels are for the nodes of one graph.*argmax"):
         as_graph_task(graphs, "stratified", label_kind="soft")
     assert as_graph_task(graphs, "stratified", label_kind="regression").num_outputs == 3
+
+
+@pytest.mark.parametrize("name", ["x", "edge_index", "edge_attr", "y"])
+@pytest.mark.parametrize(
+    ("at", "by", "message"),
+    [
+        (0, -3, "12 graphs share"),
+        (0, 1, "12 graphs share"),
+        (4, 500, r"slices of \w+ do not go forward"),
+        (4, -500, r"slices of \w+ do not go forward"),
+        (slice(None), -3, r"slices of \w+ do not start at row 0"),
+    ],
+)
+def test_slices_that_lie(name: str, at: int | slice, by: int, message: str) -> None:
+    dataset = Stored(rings())
+    dataset.slices[name] = dataset.slices[name].clone()
+    dataset.slices[name][at] += by
+    for part in (dataset, dataset[2:9]):
+        assert part.slices is dataset.slices
+        with pytest.raises(ValueError, match=message):
+            pack(part)
+
+
+def test_slices_of_no_graph() -> None:
+    dataset = Stored(rings())
+    dataset.slices["edge_index"] = torch.empty(0, dtype=torch.long)
+    with pytest.raises(ValueError, match="12 graphs share"):
+        pack(dataset)

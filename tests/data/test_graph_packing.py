@@ -81,6 +81,12 @@ def test_graphs_made_at_access_are_asked_for() -> None:
     for dataset in (Stored(rings(), doubled), Own(rings())):
         assert graph_packing._stored(dataset) is None
         assert torch.equal(pack(dataset)[0].x, plain.x * 2)
+
+    class Fewer(Stored):
+        def len(self) -> int:
+            return 7
+
+    assert same(pack(Fewer(rings()))[0], plain.select(torch.arange(7)))
     assert same(pack(Subset(Stored(rings()), [4, 2]))[0], plain.select(torch.tensor([4, 2])))
     # A data set of one graph has no slices.
     assert len(pack(Stored(rings(count=1)))[0]) == 1

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch_geometric.data import InMemoryDataset
 
 from graphcondense.data.known import Named, open_known
+from graphcondense.ops.extras import MissingExtraError
 
 
 class _Cut(InMemoryDataset):  # type: ignore[misc]
@@ -82,6 +84,68 @@ def test_other_errors_are_left_alone_and_leave_no_empty_folder(tmp_path: Path) -
     with pytest.raises(ValueError, match="not a number"):
         open_known(toy(broken), tmp_path)
     assert sorted(p.name for p in (tmp_path / "Toy").rglob("*")) == ["a.csv", "raw"]
+
+
+ALLOCATOR = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"
+
+
+class Failing(InMemoryDataset):  # type: ignore[misc]
+    """A data set whose loader meets an error, in PyG or while it reads ``path``."""
+
+    raw_file_names = ["a.csv"]
+    processed_file_names = ["data.pt"]
+    error: Exception
+    reads = False
+
+    def process(self) -> None:
+        if self.reads:
+            self._read(Path(self.raw_dir) / "a.csv")
+        raise self.error
+
+    def _read(self, path: Path) -> None:
+        raise self.error
+
+
+def failing(root: Path, error: Exception, *, reads: bool) -> None:
+    raw = root / "Toy" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "a.csv").write_text("1,2")
+    kind = type("Toy", (Failing,), {"error": error, "reads": reads})
+    open_known(toy(lambda known, base: kind(str(base / known.folder))), root)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'ogb'"),
+        MissingExtraError("install it"),
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError(ALLOCATOR),
+        NameError("name 'x' is not defined"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_no_file_is_to_blame_for_is_left_alone(
+    tmp_path: Path, error: Exception, reads: bool
+) -> None:
+    with pytest.raises(type(error)) as caught:
+        failing(tmp_path, error, reads=reads)
+    assert caught.value is error
+
+
+def test_a_fault_of_code_is_no_broken_file_where_none_is_read(tmp_path: Path) -> None:
+    fault = AttributeError("no attribute")
+    with pytest.raises(AttributeError, match="no attribute"):
+        failing(tmp_path / "a", fault, reads=False)
+    with pytest.raises(ValueError, match=r"toy: .*a\.csv cannot be read \(AttributeError"):
+        failing(tmp_path / "b", fault, reads=True)
+
+
+def test_numbers_that_do_not_fit_are_of_a_broken_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"toy: a file in .*raw cannot be read \(IndexError"):
+        failing(tmp_path, IndexError("index 9 is out of bounds"), reads=False)
 
 
 @pytest.mark.parametrize("name", ["cora", "computers"])

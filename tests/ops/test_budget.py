@@ -9,6 +9,8 @@ import torch
 
 from graphcondense.ops.budget import Budget
 
+SIZES = ("example_bytes", "pair_bytes", "edge_bytes")
+
 
 class Told(Budget):
     """Says which numbers a hint is given."""
@@ -18,7 +20,7 @@ class Told(Budget):
 
 
 def shares(counts: list[int], total: int = 1000, **named: Any) -> list[int]:
-    sizes = {key: named.pop(key) for key in ("example_bytes", "pair_bytes") if key in named}
+    sizes = {key: named.pop(key) for key in SIZES if key in named}
     return Told(**named).allocate(torch.tensor(counts), total, **sizes).tolist()
 
 
@@ -29,6 +31,20 @@ def shares(counts: list[int], total: int = 1000, **named: Any) -> list[int]:
 )
 def test_bytes_hold_examples_and_their_pairs(size: int, n: int) -> None:
     assert shares([20], bytes=size, example_bytes=10, pair_bytes=1) == [n]
+
+
+def test_bytes_hold_examples_and_what_is_said_of_their_edges() -> None:
+    def edges(n: int) -> int:
+        return min(n * n, 30)
+
+    sizes = [11, 24, 39, 74, 75, 89, 90]
+    found = [shares([20], bytes=b, example_bytes=10, edge_bytes=edges) for b in sizes]
+    assert found == [[1], [2], [3], [4], [5], [5], [6]]  # 5 take 50 and 25, 6 take 60 and 30
+    with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 24 bytes"):
+        shares([9, 9], bytes=23, example_bytes=10, edge_bytes=edges)
+    with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 21 bytes"):
+        shares([9, 9], bytes=20, example_bytes=10, pair_bytes=1)
+    assert shares([9], total=5, bytes=10**9, example_bytes=10) == [5]
 
 
 def test_bytes_without_pairs() -> None:

@@ -82,8 +82,11 @@ def test_the_table_shows_presets_and_the_test_set(tmp_path: Path) -> None:
     assert text.count("| gcond | cora |") == 2
 
 
-def test_a_cell_without_a_score_comes_last_and_wins_nothing(tmp_path: Path) -> None:
-    put(tmp_path / "out" / "t", cell("a", float("nan")), cell("b", 0.7))
+@pytest.mark.parametrize("score", [float("nan"), None])
+def test_a_cell_without_a_score_comes_last_and_wins_nothing(
+    tmp_path: Path, score: float | None
+) -> None:
+    put(tmp_path / "out" / "t", cell("a", float("nan"), val_selected=score), cell("b", 0.7))
     text = write_page(tmp_path / "out", tmp_path / "page.md", "t")
     assert re.findall(r"^\| ([ab]) \|", text, re.MULTILINE)[:2] == ["b", "a"]
     assert "**70.0**" in text

@@ -58,7 +58,7 @@ def cells_in(folder: Path) -> dict[str, Record]:
     found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
 
     def order(item: tuple[str, Record]) -> tuple[bool, float]:
-        score = item[1]["report"]["rows"][0]["val_selected"]
+        score = report_of(item[1]["report"]).rows[0].val_selected  # null is NaN
         return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
 
     return dict(sorted(found.items(), key=order))
