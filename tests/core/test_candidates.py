@@ -323,7 +323,7 @@ def test_on_the_command_line(
     capsys.readouterr()
     assert cli.main([*words, "--candidates", "2", "--out", "three"]) == 2
     assert "an unfinished run; --resume goes on with it" in capsys.readouterr().err
-    assert cli.main([*words, "--budget-seconds", "0.1", "--out", "three", "--overwrite"]) == 0
+    assert cli.main([*words, "--budget-seconds", "0.001", "--out", "three", "--overwrite"]) == 0
     assert graphcondense.load("three").condensed["choice"]["candidates"] == 1
 
 
