@@ -285,7 +285,7 @@ def open_known(known: Named, root: Path) -> Any:
         if not isinstance(error, OSError):
             wrong = broken(error, folder, known.source)
             if wrong is None and type(error) is ValueError and known.name not in str(error):
-                raise ValueError(f"{known.name}: {error}") from error
+                wrong = str(error)
             if wrong is None:
                 raise
             raise ValueError(f"{known.name}: {wrong}") from error

@@ -29,6 +29,13 @@ FITTING: Mapping[LabelKind, tuple[str, ...]] = {
 }
 """Which scores go with which labels; the first is the default."""
 
+HAVE: Mapping[str, str] = {
+    "binary": "several labels a node",
+    "regression": "numbers as targets",
+    "soft": "a probability for each class",
+}
+"""What nodes have that have not one class each, in words."""
+
 ROUNDED = 0.005
 """How far a probability may be off that is rounded to two decimals; in bfloat16 it is less."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphcondense.data.columns import Columns
 from graphcondense.data.facts import Facts
-from graphcondense.data.targets import LabelKind, Labelled, known_rows
+from graphcondense.data.targets import HAVE, LabelKind, Labelled, known_rows
 from graphcondense.ops.adjacency import scipy_csr
 from graphcondense.ops.as_read import as_read
 from graphcondense.ops.place import Place
@@ -273,14 +273,14 @@ def classified(task: NodeTask, what: str) -> NodeTask:
     """
     if task.label_kind == "classes":
         return task
-    has, instead = {
-        "binary": ("several labels a node", "one column of it"),
-        "regression": ("numbers as targets", "y > y.median()"),
-        "soft": ("a probability for each class", "y.argmax(1)"),
+    instead = {
+        "binary": "one column of it",
+        "regression": "y > y.median()",
+        "soft": "y.argmax(1)",
     }[task.label_kind]
     raise ValueError(
-        f"{what} needs one class a node, and {task.name} has {has} ({task.label_kind}); give it "
-        f"data with a y of classes, such as {instead}"
+        f"{what} needs one class a node, and {task.name} has {HAVE[task.label_kind]} "
+        f"({task.label_kind}); give it data with a y of classes, such as {instead}"
     )
 
 

@@ -285,23 +285,21 @@ def odds(soft: Array, power: float, middle: float = 0.5) -> Array:
 
 
 class OfTargets(Protocol):
-    """Labels that a regression learns: the mean of those that are known ``[T]``, and the smallest
-    and largest there can be."""
+    """Labels that a regression learns: the mean of those that are known ``[T]``, the smallest and
+    largest there can be, and those that score, as :class:`Answers` have them."""
 
     @property
     def middle(self) -> Tensor: ...
     @property
     def limits(self) -> tuple[float, float]: ...
+    def held(self, real: NodeSource) -> tuple[Tensor, Tensor]: ...
 
 
 def _targets_taught(
     labels: OfTargets, rows: Array, adj: sp.csr_matrix, real: NodeSource, place: Place
 ) -> Taught:
     """What regressions say of all nodes, who are told labels as models learn them."""
-    held = None
-    if real.validation is not None:
-        nodes, y = real.validation
-        held = nodes, real.task.scaled(y)
+    held = None if real.validation is None else labels.held(real)
     train, given = real.task.train.numpy(), real.targets.cpu().numpy()
     teacher, middle = TargetTeacher(labels.limits), labels.middle.numpy()
     return teacher.teach(rows, adj, train, given, middle, held, place)

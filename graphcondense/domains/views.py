@@ -29,17 +29,21 @@ def hidden_bytes(n: int) -> int:
 
 def unit(rows: Array) -> Array:
     """Rows divided by their length; rows of zeros stay."""
+    return _unit(rows)[0]
+
+
+def _unit(rows: Array) -> tuple[Array, Array]:
+    """:func:`unit`, and how long the rows are ``[n, 1]``."""
     length = np.sqrt(np.square(rows).sum(1, keepdims=True))
-    out: Array = rows / np.where(length > 0, length, 1)
-    return out
+    return rows / np.where(length > 0, length, 1), length
 
 
 def make_unit(rows: Array) -> Array:
     """:func:`unit` in place; how long the rows were ``[N]``, float32."""
     length = np.empty(len(rows), np.float32)
     for block in row_parts(len(rows), rows.shape[1]):
-        length[block] = np.linalg.norm(rows[block], axis=1)
-        rows[block] = unit(rows[block])
+        rows[block], far = _unit(rows[block])
+        length[block] = far[:, 0]
     return length
 
 

@@ -15,6 +15,7 @@ from graphcondense.core import parallel
 from graphcondense.core.callbacks import differences
 from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method
+from graphcondense.data.targets import HAVE
 from graphcondense.kinds import AnyProblem, kind_named
 from graphcondense.methods import all_methods
 from graphcondense.ops.arrays import digest_of
@@ -65,14 +66,9 @@ def refuse_labels(method: type[Method], name: str, problem: AnyProblem) -> None:
         for (n, kind), cls in all_methods().items()
         if given in cls.label_kinds and kind == method.kind
     ]
-    words = {
-        "binary": "several labels",
-        "regression": "numbers as targets",
-        "soft": "a probability for each class",
-    }[given]
     instead = ", such as y.argmax(1)" if given == "soft" else ""
     raise ValueError(
-        f"{name} condenses one class a node alone, and {problem.task.name} has {words} "
+        f"{name} condenses one class a node alone, and {problem.task.name} has {HAVE[given]} "
         f"({given}). Methods for {method.kind} data that take them: {', '.join(able) or 'none'}; "
         f"name one of these, or give data with a y of classes{instead}"
     )
