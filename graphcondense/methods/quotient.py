@@ -46,6 +46,7 @@ from graphcondense.domains.referees import HIDDEN, NETWORKS
 from graphcondense.domains.teachers import Taught
 from graphcondense.domains.views import hidden_bytes, in_deviations
 from graphcondense.ops.blocks import links, sums
+from graphcondense.ops.budget import Rule
 from graphcondense.ops.coarsen import Array, continued, few_dimensions, parts_of
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive, Share, SomeShare
 
@@ -69,7 +70,7 @@ class Quotient(Coarse):
        labels ``P [N, C]`` from the labels of training nodes. It sees columns in standard
        deviations, beside a one, where there are at most ``dims``.
     2. K-means parts the nodes of each predicted class on ``[unit rows of Â^hops X | weight P]``.
-       A class gets clusters in proportion to its predicted nodes.
+       A class gets clusters in proportion to the square root of the number of its predicted nodes.
     3. The condensed graph is the quotient graph of this partition. Cluster ``i`` has the features
        ``m + contrast (x_i - m)``, with ``x_i`` the mean of its members' *raw* features and ``m``
        that of all nodes; its label is the mean of its members' ``P ** sharpness``, rows made to sum
@@ -165,6 +166,7 @@ class Quotient(Coarse):
     in_blocks = True
     label_kinds = LABEL_KINDS
 
+    rule: Rule = "root"
     labels: Literal["soft", "hard"] = "soft"
     sharpness: Positive | None = None
     contrast: Positive = 2.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
 from typing import Literal
 
 import torch
@@ -15,6 +16,9 @@ from graphcondense.ops.fields import Count, SomeShare, brief, check_fields
 BUDGETS = ("nodes", "size", "ratio", "per_class", "bytes")
 """The ways of naming a budget, one of which is given."""
 
+
+Rule = Literal["remainder", "floor", "equal", "root"]
+"""How classes share a number of examples, see :class:`Budget`."""
 
 GROUPS = {
     "classes": ("class", "classes"),
@@ -44,7 +48,8 @@ class Budget:
         rule: how classes share. ``"remainder"`` (GCond): each class the floor of its share, at
             least one, the largest class takes what is left and passes on what it cannot hold.
             ``"floor"``: each class the floor of its share, at least one. ``"equal"``: the same for
-            all, what is left one each to the largest classes.
+            all, what is left one each to the largest classes. ``"root"``: in proportion to the
+            square roots of their sizes, at least one and no more than a class has.
     """
 
     nodes: Count | None = None
@@ -53,7 +58,7 @@ class Budget:
     of: Literal["labelled", "all"] = "labelled"
     per_class: Count | None = None
     bytes: Count | None = None
-    rule: Literal["remainder", "floor", "equal"] = "remainder"
+    rule: Rule = "remainder"
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -94,6 +99,8 @@ class Budget:
         [2, 2, 4]
         >>> Budget(ratio=0.1, of="all", rule="equal").allocate(torch.tensor([20, 40]), 100).tolist()
         [5, 5]
+        >>> Budget(nodes=7, rule="root").allocate(torch.tensor([1, 4, 16]), 1000).tolist()
+        [1, 2, 4]
         """
         named = {k: getattr(self, k) for k in BUDGETS}
         given = {k: v for k, v in named.items() if v is not None}
@@ -178,6 +185,8 @@ class Budget:
             wanted = torch.full((classes,), n // classes)
             wanted[ascending.flip(0)[: n % classes]] += 1
             return wanted
+        if self.rule == "root":
+            return by_roots(counts, n)
         wanted = (counts.double() * n / counts.sum() + 1e-9).floor().long().clamp_min(1)
         if self.rule == "remainder":
             for c in ascending.flip(0).tolist():  # a class that is full passes the rest on
@@ -186,3 +195,27 @@ class Budget:
         while int(wanted.sum()) > n:
             wanted[wanted.argmax()] -= 1
         return wanted
+
+
+def by_roots(counts: Tensor, n: int) -> Tensor:
+    """``n`` examples over classes of ``counts [C]``, in proportion to the square roots of counts
+    (the power allocation of survey sampling): at least one each, none above its count.
+
+    One after another goes to the class that has fewest for its root, by Webster's divisors. So no
+    class has fewer of a larger ``n``.
+
+    >>> [by_roots(torch.tensor([100, 400, 900]), n).tolist() for n in (3, 6, 12)]
+    [[1, 1, 1], [1, 2, 3], [2, 4, 6]]
+    """
+    room, roots = counts.tolist(), counts.double().sqrt().tolist()
+    share = [1] * len(room)
+    waiting = [(3 / roots[c], c) for c, most in enumerate(room) if most > 1]
+    heapify(waiting)
+    for _ in range(n - len(room)):
+        c = waiting[0][1]
+        share[c] += 1
+        if share[c] < room[c]:
+            heapreplace(waiting, ((2 * share[c] + 1) / roots[c], c))
+        else:
+            heappop(waiting)
+    return torch.tensor(share)

@@ -280,7 +280,7 @@ def test_inductive_source_is_the_training_subgraph() -> None:
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=8),
     st.data(),
-    st.sampled_from(["remainder", "floor", "equal"]),
+    st.sampled_from(["remainder", "floor", "equal", "root"]),
 )
 @settings(max_examples=150, deadline=None)
 def test_allocation_properties(counts: list[int], data: st.DataObject, rule: str) -> None:
@@ -303,11 +303,12 @@ def test_rules_differ_as_published() -> None:
     counts = torch.tensor([351, 217, 418, 818, 426, 298, 180])  # Cora's classes
     shares = {
         rule: Budget(nodes=70, rule=rule).allocate(counts, 2708).tolist()  # type: ignore[arg-type]
-        for rule in ("remainder", "floor", "equal")
+        for rule in ("remainder", "floor", "equal", "root")
     }
     assert shares["remainder"] == [9, 5, 10, 24, 11, 7, 4]
     assert shares["floor"] == [9, 5, 10, 21, 11, 7, 4]
     assert shares["equal"] == [10] * 7
+    assert shares["root"] == [10, 8, 10, 15, 11, 9, 7]
 
 
 @pytest.mark.parametrize(

@@ -260,6 +260,20 @@ def test_awkward_graphs(change: str) -> None:
     graphcondense.evaluate(small, data, models=["GCN"], seeds=1, epochs=2)
 
 
+def test_small_classes_get_more_than_their_share() -> None:
+    """Groups of predicted nodes 90, 20 and 10: roots 9.5, 4.5 and 3.2."""
+    data = toy_graph()
+    y = torch.tensor([0] * 90 + [1] * 20 + [2] * 10)
+    data.y, data.x = y, 3 * torch.eye(3)[y] + 0.1 * torch.rand(120, 3)
+    data.edge_index = torch.zeros(2, 0, dtype=torch.long)
+    data.train_mask = torch.ones(120, dtype=torch.bool)
+    data.val_mask = data.test_mask = torch.zeros(120, dtype=torch.bool)
+    for rule, shares in (("root", [7, 4, 2]), ("remainder", [10, 2, 1]), ("equal", [5, 4, 4])):
+        small = condense(data, nodes=13, rule=rule)
+        assert torch.bincount(small.y.argmax(1)).tolist() == shares, rule
+    assert Quotient(nodes=13).rule == "root"
+
+
 def test_hard_labels() -> None:
     small = condense(toy_graph(), nodes=9, labels="hard")
     assert small.y.dtype == torch.long

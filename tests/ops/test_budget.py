@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from graphcondense.ops.budget import Budget
+from graphcondense.ops.budget import Budget, by_roots
 
 SIZES = ("example_bytes", "pair_bytes", "edge_bytes")
 
@@ -68,6 +70,27 @@ def test_a_full_class_passes_the_rest_on() -> None:
     assert shares([2, 2, 3], nodes=6) == [1, 2, 3]
     assert shares([2, 2, 3], nodes=7) == [2, 2, 3]
     assert shares([2, 2, 3], nodes=6, rule="floor") == [1, 1, 2]
+
+
+def test_roots_of_sizes_by_hand() -> None:
+    """Roots 1, 2 and 4: after one each, quotients of 3, 5, 7, ... and a root say who is next."""
+    found = [shares([1, 4, 16], nodes=n, rule="root") for n in range(3, 9)]
+    assert found == [[1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 3], [1, 2, 4], [1, 2, 5]]
+    assert shares([2, 2, 96], nodes=100, rule="root") == [2, 2, 96]  # two are full at once
+    # What floors leave is for the largest class alone by the published rule.
+    states = [400] + [40] * 43
+    assert max(shares(states, 3000, nodes=132)) == 46
+    assert max(shares(states, 3000, nodes=132, rule="root")) == 8
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
+def test_roots_let_no_class_fall_in_a_larger_budget(counts: list[int]) -> None:
+    before = torch.ones(len(counts), dtype=torch.long)
+    for n in range(len(counts), sum(counts) + 1):
+        now = by_roots(torch.tensor(counts), n)
+        assert int(now.sum()) == n
+        assert bool((now >= before).all())
+        before = now
 
 
 def test_a_share_is_rounded_as_it_is_meant() -> None:
