@@ -32,6 +32,7 @@ from graphcondense.domains.quotients import (
     solved_bytes,
     solved_for,
 )
+from graphcondense.ops.budget import Rule
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.fields import Count, NonNegative, Positive
 
@@ -46,7 +47,7 @@ class QuotientHetero(HeteroMethod):
     1. :class:`~graphcondense.domains.hetero_teachers.HeteroTeacher`, two ridge regressions, gives
        all target nodes soft labels from those of training nodes.
     2. K-means parts the nodes of each predicted class (of a single number, of five bins; of several
-       targets, all), in proportion to how many they are, and then
+       targets, all), in proportion to the square root of how many they are, and then
        the nodes of every other type (:func:`~graphcondense.domains.hetero_quotient.grouped`).
     3. Groups have the mean features of their members and the mean of their soft labels. A relation
        between groups has the mean weights that mean aggregation over the real relation gives
@@ -81,6 +82,7 @@ class QuotientHetero(HeteroMethod):
     assigns = True
     label_kinds = LABEL_KINDS
 
+    rule: Rule = "root"
     labels: Literal["soft", "hard"] = "soft"
     sharpness: Positive | None = None
     weight: NonNegative = 0.5
