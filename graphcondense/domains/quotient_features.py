@@ -17,7 +17,7 @@ from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.propagations import SmallGraph, Teaching, learnt
 from graphcondense.domains.referees import right_in_own_basis, right_of_networks
 from graphcondense.domains.solved import Said, solved_labels
-from graphcondense.ops.blocks import mean_row, parts
+from graphcondense.ops.blocks import mean_row, parts, row_parts
 from graphcondense.ops.coarsen import Array
 from graphcondense.ops.paired import surely_better
 from graphcondense.ops.place import Place
@@ -40,6 +40,7 @@ class Features:
             are the same.
         middle: the mean of real rows ``[d]``.
         length: root mean square length of real rows, see :func:`length_of`.
+        largest: root mean square of the column that is largest by it, see :func:`largest_column`.
         which: the nodes that score, in words.
     """
 
@@ -47,6 +48,7 @@ class Features:
     basis: Array | None
     middle: Array
     length: float
+    largest: float
     which: str
 
     @classmethod
@@ -64,8 +66,17 @@ class Features:
             basis,
             mean_row(task.x_array),
             length_of(task.x_array),
+            largest_column(task.x_array),
             "training" if real.validation is None else "validation",
         )
+
+    def scale_of(self, x: Array, stretch: float, longest: float) -> float:
+        """By what rows ``x [n, d]`` are multiplied: by ``stretch`` of the way to the length of real
+        rows, on a logarithmic scale, but to at most ``longest``, times the largest column where
+        that is above one. Rows that are long because of one column have a unit of their own."""
+        own = length_of(x) or 1.0
+        most = longest * max(self.largest, 1.0)
+        return float(min((self.length / own) ** stretch, most / own))
 
     def few(self, x: Array) -> Tensor:
         """Rows ``[n, d]`` in few dimensions ``[n, k]``."""
@@ -165,3 +176,22 @@ def length_of(x: Array | sp.csr_matrix) -> float:
     values = np.ravel(x.data if sp.issparse(x) else x)
     squares = (np.square(values[b], dtype=np.float64).sum() for b in parts(len(values), 2**22))
     return float(np.sqrt(sum(squares) / x.shape[0]))
+
+
+def largest_column(x: Array | sp.csr_matrix) -> float:
+    """The largest root mean square of a column of ``x [N, d]``.
+
+    >>> x = np.array([[3.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> largest_column(x), largest_column(sp.csr_matrix(x))
+    (1.5, 1.5)
+    """
+    n, d = x.shape
+    squares = np.zeros(d)
+    if isinstance(x, np.ndarray):
+        for b in row_parts(n, d):
+            squares += np.square(x[b], dtype=np.float64).sum(0)
+    else:
+        for b in parts(len(x.data), 2**22):
+            own = np.square(x.data[b], dtype=np.float64)
+            squares += np.bincount(x.indices[b], own, minlength=d)
+    return float(np.sqrt(squares.max() / n))

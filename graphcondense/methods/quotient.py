@@ -27,7 +27,7 @@ from graphcondense.domains.quotient_edges import (
     spread_of,
     to_siblings,
 )
-from graphcondense.domains.quotient_features import Features, length_of
+from graphcondense.domains.quotient_features import Features
 from graphcondense.domains.quotients import (
     SOFT,
     check_labels,
@@ -95,7 +95,8 @@ class Quotient(Coarse):
     6. Means are shorter than real rows, which are signal and noise. So models that are trained on
        means meet inputs at test that fit their weights, but deep ones with much dropout hardly
        learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
-       rows on a logarithmic scale.
+       rows on a logarithmic scale, but not above ``longest``: models that sum rows over neighbours
+       or attend to some learn badly from long ones.
     7. Contrast, siblings and learnt features are for sparse, wide features. On dense ones, as
        images have, means that stand out lie outside of the data. So small networks that see
        features as models do, column by column, learn from the graph as it is now and from the
@@ -145,6 +146,8 @@ class Quotient(Coarse):
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
         stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
             real rows.
+        longest: root mean square length of rows at most, in root mean squares of the largest column
+            of the data, where that is above one.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
         least: share of the spread of propagated real rows that propagation of the means leaves, or
@@ -179,6 +182,7 @@ class Quotient(Coarse):
     rate: Positive = 0.1
     ridge: Positive = 3.0
     stretch: Share = 0.5
+    longest: Positive = 7.0
     plain: bool = True
     least: NonNegative = 0.8
     bound: Positive = 10.0
@@ -187,7 +191,7 @@ class Quotient(Coarse):
 
     private_idle = (
         *("sharpness", "contrast", "moved", "cut", "steps", "rate", "ridge", "stretch", "plain"),
-        *("least", "bound", "density", "penalty"),
+        *("longest", "least", "bound", "density", "penalty"),
     )
 
     @property
@@ -335,7 +339,7 @@ class Quotient(Coarse):
         said = features.learn(made, self.contrast, self.steps, self.rate, self.ridge)
         for one in (made, plain):
             one.x = largest_entries(one.x, self.density)
-            one.x = one.x * (features.length / (length_of(one.x) or 1.0)) ** self.stretch
+            one.x = one.x * features.scale_of(one.x, self.stretch, self.longest)
         made.remarks = {"features": said}
         plain.remarks = {"features": "means of real ones"}
         taken = made

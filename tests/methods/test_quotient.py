@@ -304,6 +304,24 @@ def test_rows_are_stretched_towards_the_length_of_real_ones() -> None:
     assert torch.allclose(kept / length(kept), whole / length(whole), atol=1e-5)
 
 
+def test_long_rows_are_shortened_unless_one_column_makes_them_long() -> None:
+    def length(x: torch.Tensor) -> float:
+        return float(x.square().sum(1).mean().sqrt())
+
+    data = toy_graph(n=400)
+    data.x = torch.rand(400, 300, generator=torch.Generator().manual_seed(0)).round()
+    assert length(data.x) > 10
+    asked = {"nodes": 6, "steps": 0, "contrast": 1.0, "plain": False}
+    assert length(condense(data, **asked).x) == pytest.approx(7, rel=1e-4)
+    assert length(condense(data, **asked, longest=3).x) == pytest.approx(3, rel=1e-4)
+    free = condense(data, **asked, longest=100).x
+    assert 7 < length(free) < length(data.x)
+    data.x[:, 0] = 100.0  # in a unit of its own: rows may be 700 long
+    kept, free = condense(data, **asked), condense(data, **asked, longest=1e9)
+    assert length(kept.x) > 99
+    assert torch.equal(kept.x, free.x)
+
+
 @pytest.mark.parametrize(
     ("noise", "nodes", "kept"), [(3.0, 6, "learnt"), (0.0, 9, "means of real ones")]
 )
