@@ -2,8 +2,8 @@
 # pykeen 1.11.1, torch 2.13.0: in the analysis of relations two that are each other's inverse are no inversion at all,
 # and a copy of a relation is one with a confidence of 1.
 #
-# Expected, from the documentation (of the pattern inversion: r'(x, y) implies r(y, x)): "parent of" and "child of", each
-# pair turned round, have a confidence of 1, and a relation and its copy one of 0, unless it is symmetric.
+# Expected, from the documentation (of the pattern inversion: r'(x, y) implies r(y, x)): "parent of" and "child of",
+# each pair turned round, have a confidence of 1, and a relation and its copy one of 0, unless it is symmetric.
 # Seen: the pairs of the one relation are intersected with those of the other as they stand, so that what is found is
 # the pattern r'(x, y) implies r(x, y). Of a family tree "parent of" and "child of" have 0, "likes" and its copy 1. It
 # is the leak of FB15k and WN18 that one looks for so, for which their successors were made: of 20 relations with an

@@ -10,8 +10,8 @@
 # 1/rank, the two most frequent authors have 1,073 papers in common and 49 in the matrix, and of the ten closest pairs
 # two are among the ten largest entries. The sub-hypergraph centrality, which is made of the matrix, takes the third
 # author for the second. Small hypergraphs are right, so tests pass, and no number looks odd. Matrices by order are
-# right as they are multiplied with weights, which are int64. No warning, as arrays wrap in silence; no report. Take
-# B = binary_incidence_matrix().astype(int) and multiply it yourself.
+# right as they are multiplied with weights, which are int64. No warning, as arrays wrap in silence; no report. Take B =
+# binary_incidence_matrix().astype(int) and multiply it yourself.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# hypernetx 2.4.3, numpy 2.4.6: the modularity of a hypergraph with weights from 0.2 to 1.9 is 0.54, with the same weights
-# times a hundred 0.19, and halved NaN.
+# hypernetx 2.4.3, numpy 2.4.6: the modularity of a hypergraph with weights from 0.2 to 1.9 is 0.54, with the same
+# weights times a hundred 0.19, and halved NaN.
 #
 # Expected: modularity() compares shares of the weight, so that a unit of weights plays no part: hours or minutes, euros
 # or cents give one number, as they do in networkx and igraph.
-# Seen: volumes of communities and weights by size are added up in arrays that np.repeat(0, ...) made, of integers, which
-# cut each sum back to an integer. A weight below 1 adds nothing, one of 1.9 adds 1. The weight inside communities is
-# not cut, and is compared with an expectation that is far too low: of a hypergraph without any communities random
-# halves have a modularity of 0.27 in the mean, for -0.03, and of 0.48 if one weight in ten is above 1. If none reaches 1,
-# as shares, probabilities and similarities, it is NaN. last_step(), which moves nodes, adds up in the same way.
+# Seen: volumes of communities and weights by size are added up in arrays that np.repeat(0, ...) made, of integers,
+# which cut each sum back to an integer. A weight below 1 adds nothing, one of 1.9 adds 1. The weight inside communities
+# is not cut, and is compared with an expectation that is far too low: of a hypergraph without any communities random
+# halves have a modularity of 0.27 in the mean, for -0.03, and of 0.48 if one weight in ten is above 1. If none reaches
+# 1, as shares, probabilities and similarities, it is NaN. last_step(), which moves nodes, adds up in the same way.
 # Whole numbers are right, and so are equal weights, which take another path. No warning but NumPy's of a division by
 # zero; no report. Multiply all weights by 10,000.
 set -euo pipefail

@@ -2,15 +2,15 @@
 # networkx-temporal 1.4.4, networkx 3.6.1, numpy 2.4.6: ten runs of a temporal block model with seeds 0 to 9, of ten
 # snapshots each, have 19 graphs in all; snapshot 3 of one run is snapshot 0 of another.
 #
-# Expected, from the documentation ("seed: Random number generator state"): runs with other seeds are independent, as
-# in networkx.stochastic_block_model, so that ten of them tell how much a result varies.
-# Seen: snapshot t is drawn with a new generator of the state seed + t. Where nodes stay in their communities, as they do
-# unless a transition matrix is given, snapshot t of seed s is that of t + 1 of seed s - 1. The mean clustering over
-# runs of ten snapshots has a standard error, computed from seeds 0 to 9, of half of what it is from seeds that are
-# far apart, so that a difference of nothing looks significant. A model trained on run 0 and tested on run 1 has seen
-# nine of ten snapshots of the test. With transitions of nodes it is 77 graphs of 100, and 28 if these start from the
-# first snapshot. Besides, seeds of transitions are set on numpy.random itself: random numbers of the caller are the
-# same after each call. No warning; no report. Take seeds that lie further apart than there are snapshots.
+# Expected, from the documentation ("seed: Random number generator state"): runs with other seeds are independent, as in
+# networkx.stochastic_block_model, so that ten of them tell how much a result varies.
+# Seen: snapshot t is drawn with a new generator of the state seed + t. Where nodes stay in their communities, as they
+# do unless a transition matrix is given, snapshot t of seed s is that of t + 1 of seed s - 1. The mean clustering over
+# runs of ten snapshots has a standard error, computed from seeds 0 to 9, of half of what it is from seeds that are far
+# apart, so that a difference of nothing looks significant. A model trained on run 0 and tested on run 1 has seen nine
+# of ten snapshots of the test. With transitions of nodes it is 77 graphs of 100, and 28 if these start from the first
+# snapshot. Besides, seeds of transitions are set on numpy.random itself: random numbers of the caller are the same
+# after each call. No warning; no report. Take seeds that lie further apart than there are snapshots.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

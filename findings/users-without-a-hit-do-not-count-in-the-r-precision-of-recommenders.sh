@@ -2,16 +2,16 @@
 # recommenders 1.2.1, pandas 2.3.3: a recommender that is right for one user of a hundred and finds nothing for the
 # others has an R-precision of 1.
 #
-# Expected, from the documentation ("R-precision can be defined as the precision@R for each user, where R is the numer of
-# relevant items"): 0.01, the mean over users, as precision_at_k(), recall_at_k(), map_at_k() and ndcg_at_k() of the same
-# package are means over all of them.
+# Expected, from the documentation ("R-precision can be defined as the precision@R for each user, where R is the numer
+# of relevant items"): 0.01, the mean over users, as precision_at_k(), recall_at_k(), map_at_k() and ndcg_at_k() of the
+# same package are means over all of them.
 # Seen: hits are counted with a join that has users with a hit among the first k alone, and of these, whoever has none
 # among the first R has no count, NaN, which the mean leaves out. So it is the mean over those users for whom something
 # was found. A model that finds less is better: one that is right for half of the users has 1.0, and the same one that
-# finds an item for each of the others besides 0.6. Lists drawn by popularity have 0.24, for 0.19, and the gap is the
-# larger the worse the model is, so that curves of training start high and fall. If each user has a hit among the first
-# R, it is right. No warning; the request for the measure asked for the mean "as in other metrics", and no report says
-# that it is another. Take recall_at_k() where all users have R relevant items, with k = R, which is the same.
+# finds an item for each of the others besides 0.6. Lists drawn by popularity have 0.24, for 0.19. If each user has a
+# hit among the first R, it is right. No warning; the request for the measure asked for the mean "as in other metrics",
+# and no report says that it is not. Take recall_at_k() where all users have R relevant items, with k = R, which is the
+# same.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -2,15 +2,15 @@
 # hypergraphx 1.8.0, networkx 3.6.1: a directed hypergraph has two in-degrees; that of measures.directed counts the
 # hyperedges that leave a node.
 #
-# Expected, from the documentation of the method in_degree() ("counting incident edges where the node is a target"; "each
-# hyperedge connects a set of source nodes to a set of target nodes"): the function of the same name in
+# Expected, from the documentation of the method in_degree() ("counting incident edges where the node is a target";
+# "each hyperedge connects a set of source nodes to a set of target nodes"): the function of the same name in
 # hypergraphx.measures.directed, with the same arguments, gives the same number.
 # Seen: the function counts the hyperedges whose source the node is, and out_degree() those whose target it is, so that
-# both, and both sequences, are swapped. Of 2,000 messages from one person to up to eight, person 49 receives most, 1,309;
-# the function says person 0, who receives next to nothing and writes most, and its correlation with the truth is -0.27.
-# If each hyperedge has one source and one target it is a directed graph, and networkx agrees with the methods. That
-# the in-degrees of these messages sum to 2,000 instead of 9,169 is all that looks odd; with as many sources as targets
-# nothing does. No warning; no report. Take the methods of the hypergraph.
+# both, and both sequences, are swapped. Of 2,000 messages from one person to up to eight, person 49 receives most,
+# 1,309; the function says person 0, who writes most, and its correlation with the truth is -0.27. If each hyperedge has
+# one source and one target it is a directed graph, and networkx agrees with the methods. That the in-degrees of these
+# messages sum to 2,000 instead of 9,169 is all that looks odd; with as many sources as targets nothing does. No
+# warning; no report. Take the methods of the hypergraph.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
