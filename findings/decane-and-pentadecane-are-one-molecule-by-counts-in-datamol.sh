@@ -56,8 +56,10 @@ print(f"{len(chains)} chains of four kinds: {kept[0]} differ by pdist, {kept[1]}
 assert kept[0] < 8 and kept[1] == 40, changed
 
 drugs = ["CC(=O)Oc1ccccc1C(=O)O", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "CC(=O)Nc1ccc(O)cc1", "Cn1cnc2c1c(=O)n(C)c(=O)n2C",
-         "CN1CCCC1c1cccnc1", "COc1ccc2cc(ccc2c1)C(C)C(=O)O", "CC(N)Cc1ccccc1", "NCCc1ccc(O)c(O)c1", "CNCC(O)c1ccc(O)c(O)c1"]
-found, right, bits = dm.pdist(drugs, fp_type="ecfp-count"), by_rdkit(drugs, "ecfp-count"), dm.pdist(drugs, fp_type="ecfp")
+         "CN1CCCC1c1cccnc1", "COc1ccc2cc(ccc2c1)C(C)C(=O)O", "CC(N)Cc1ccccc1", "NCCc1ccc(O)c(O)c1",
+         "CNCC(O)c1ccc(O)c(O)c1"]
+found, bits = (dm.pdist(drugs, fp_type=kind) for kind in ("ecfp-count", "ecfp"))
+right = by_rdkit(drugs, "ecfp-count")
 print(f"nine drugs: largest difference from RDKit's distance of counts {np.abs(found - right).max():.3f},",
       f"from the distance of bits {np.abs(found - bits).max():.3f}")
 assert np.array_equal(found, bits) and np.abs(found - right).max() > 0.05, changed
