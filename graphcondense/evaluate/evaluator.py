@@ -30,6 +30,7 @@ from graphcondense.evaluate.reading import (
     small_sets,
     warn_of_missing,
     warn_of_others,
+    warn_of_shared_candidates,
 )
 from graphcondense.evaluate.trainings import Device, Seeds, Stopwatch, seeds_of
 from graphcondense.ops.device import usable
@@ -336,8 +337,8 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
     def sets(self, small: object) -> dict[str, list[object]]:
         """Small sets by name, several of one name being condensation seeds; all are checked.
 
-        Warns of a set that lacks a class of the real data, and of one that was condensed from other
-        data or another split, as far as its record says.
+        Warns of a set that lacks a class of the real data, of one that was condensed from other
+        data or another split, and of seeds that had candidates in common, as far as records say.
 
         Raises:
             ValueError: there is none; text instead of data; a set that does not match.
@@ -347,6 +348,7 @@ class Evaluator(ABC, Generic[Task, Network, Chosen, Trained]):
             for one in sets:
                 self.read(one)
             warn_of_others(name, sets, self.real)
+            warn_of_shared_candidates(name, sets)
             warn_of_missing(name, max(map(self.missing, sets), key=len), self.real.name)
         return named
 

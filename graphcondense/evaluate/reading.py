@@ -110,6 +110,26 @@ def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
         )
 
 
+def warn_of_shared_candidates(name: str, sets: Sequence[object]) -> None:
+    """Warn of sets of several seeds that had candidates in common: candidates count up from the
+    seed, and what was chosen from nearly the same ones is often the same."""
+    tried: dict[int, list[int]] = {}
+    for record in map(record_of, sets):
+        if choice := record.get("choice"):
+            tried[record["seed"]] = choice["seeds"]
+    times = Counter(seed for seeds in tried.values() for seed in seeds)
+    if not (shared := [seed for seed, n in times.items() if n > 1]):
+        return
+    asked = ", ".join(map(str, sorted(tried)))
+    warnings.warn(
+        f"{name!r}: the sets of the seeds {asked} were each chosen among candidates, whose seeds "
+        f"count up from there, so {len(shared)} of them stood for choice more than once, and the "
+        "spread of these sets is too small. Condense again with seeds at least "
+        f"{max(map(len, tried.values()))} apart",
+        stacklevel=4,
+    )
+
+
 def warn_of_missing(name: str, classes: Sequence[int], real: str) -> None:
     """Warn that a set lacks classes of the real data; nothing is said of none."""
     if not classes:

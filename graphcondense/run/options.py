@@ -86,7 +86,8 @@ class Run:
             The record says so (``validation.nodes``).
         candidates: make so many condensed sets, each a whole run with a seed of its own (``seed``,
             ``seed + 1`` and so on), and return the best on validation. The record has all scores
-            (``choice``). Works for methods without a loop, too.
+            (``choice``). Works for methods without a loop, too. For sets of several seeds give
+            seeds that lie at least so far apart: closer ones choose among the same candidates.
         budget_seconds: the same, as many candidates as fit into so many seconds from the call on;
             one is always made, and another only if the longest so far would fit. How many
             depends on the machine; ``candidates=`` with the number of the record repeats it. With

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.engine import Callback, State
+from graphcondense.evaluate import evaluator_of
 from graphcondense.kinds.graph import GraphProblem
 from graphcondense.kinds.image import ImageProblem
 from graphcondense.kinds.node import NodeProblem
@@ -117,6 +119,26 @@ def test_of_every_kind_and_without_a_loop(
     alone = graphcondense.condense(data(), "random", seed=5, **options).condensed
     assert alone["hash"] == record["hash"]
     assert "choice" not in alone
+
+
+def test_seeds_that_share_candidates_are_told() -> None:
+    """Three seeds that choose among nearly the same are one, and have no spread."""
+    data = toy_graph()
+
+    def sets(*seeds: int) -> list[Any]:
+        options: dict[str, Any] = {**QUICK, "candidates": 4}
+        return [graphcondense.condense(data, "random", seed=s, **options) for s in seeds]
+
+    near, evaluator = sets(0, 1, 2), evaluator_of(data)
+    assert len({small.condensed["hash"] for small in near}) < 3
+    with pytest.warns(UserWarning, match=r"'condensed': .*seeds 0, 1, 2 .* 4 of them .* 4 apart"):
+        evaluator.sets(near)
+    alone = graphcondense.condense(data, "random", seed=1, **QUICK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluator.sets(sets(0, 4))
+        evaluator.sets([near[0], alone])
+        evaluator.sets({"one": near[0], "another": near[1]})
 
 
 def test_a_loop_is_run_with_its_own_validation() -> None:
