@@ -23,7 +23,8 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
     """Many labelled graphs."""
 
     kind = "graph"
-    predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
+    length = "100 steps"
+    predictor = f"GCN (3 layers, 64 hidden, {length}, 3 seeds)"
 
     def source(self, method: Method) -> Source:
         """Training graphs; with edge features where the method has them switched on."""

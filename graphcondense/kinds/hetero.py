@@ -22,7 +22,8 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
 
     kind = "hetero"
     setting = "transductive"
-    predictor = "RGCN (2 layers, 64 hidden)"
+    length = "100 epochs"
+    predictor = f"RGCN (2 layers, 64 hidden, {length})"
 
     def source(self, method: Method) -> Source:
         from graphcondense.domains.hetero import HeteroSource
