@@ -182,7 +182,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         if task.label_kind == "classes":
             return {"classes": task.num_classes}
         return {
-            "tasks": task.num_classes,
+            task.counted_as: task.num_classes,
             "label_kind": task.label_kind,
             "metric": task.metric,
         }
