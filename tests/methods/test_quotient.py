@@ -23,6 +23,7 @@ from graphcondense.domains.quotient_edges import cut_off, to_siblings
 from graphcondense.domains.quotients import largest_entries
 from graphcondense.domains.teachers import RidgeTeacher, regressions, smoothed, surest
 from graphcondense.evaluate.cost import size_of
+from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
@@ -234,6 +235,16 @@ def test_every_node_a_cluster_is_the_graph_itself() -> None:
     said = "real ones: each node is a cluster of its own"
     assert small.condensed["remarks"]["features"] == said
     assert "plain" not in small.condensed["remarks"]
+
+
+def test_where_nothing_is_learnt_no_spread_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(quotient, "spread_of", lambda x: asked.append(len(x)) or 1.0)
+    condense(toy_graph(n=30), nodes=30)
+    condense(toy_graph(n=30), per_class=2, epsilon=4.0, delta=1e-4, seed=0)
+    assert not asked
+    condense(toy_graph(n=30), nodes=10)
+    assert asked == [10]
 
 
 @pytest.mark.parametrize("change", ["no edges", "parts", "one feature", "equal rows", "no class"])
