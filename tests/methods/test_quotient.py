@@ -27,6 +27,7 @@ from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
+from tests.targets import targets_graph
 
 
 class TestQuotient(NodeCase):
@@ -172,6 +173,28 @@ def test_without_validation_nodes_nothing_is_chosen() -> None:
     data.val_mask[:] = False
     small = condense(data, nodes=9)
     assert "without validation nodes" in small.condensed["remarks"]["teacher"]
+
+
+@pytest.mark.parametrize("kind", ["classes", "tasks", "number", "soft"])
+def test_fewer_than_five_validation_nodes_choose_nothing(kind: str) -> None:
+    """Of so few no choice is ever sure: whatever their labels say, the set is the same."""
+    others = {
+        "classes": lambda y: (y + 1) % 3,
+        "tasks": lambda y: 1 - y,
+        "number": lambda y: -5 * y - 3,
+        "soft": lambda y: y.roll(1, -1),
+    }
+
+    def made(count: int, lie: bool) -> str:
+        data = toy_graph() if kind == "classes" else targets_graph(kind)
+        data.val_mask[data.val_mask.nonzero().flatten()[count:]] = False
+        if lie:
+            data.y[data.val_mask] = others[kind](data.y[data.val_mask])
+        told: str = condense(data, nodes=9, steps=5).condensed["hash"]
+        return told
+
+    assert made(4, lie=False) == made(4, lie=True) == made(1, lie=True) == made(0, lie=False)
+    assert made(5, lie=False) != made(5, lie=True)
 
 
 def test_validation_labels_choose_the_teacher_alone() -> None:
