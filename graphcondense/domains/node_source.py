@@ -47,7 +47,8 @@ class NodeSource:
         fanout: neighbours a hop in :meth:`batch`; ``None`` for all.
         device: where tensors go.
         validates: keep the labels of validation nodes in ``validation``, for a method that chooses
-            among its own settings by them; ``"transductive"`` alone. Fewer than five choose nothing.
+            among its own settings by them (fewer than five choose nothing);
+            ``"transductive"`` alone.
         weight: what each node counts in the mean of a group ``[N]``, above 0; by default all count
             alike. ``"transductive"`` alone.
     """
