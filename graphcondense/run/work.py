@@ -134,6 +134,11 @@ def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
         folders = []
         if run.out is not None and parallel.is_main():
             place = stack.enter_context(working_in(Path(run.out), run.resume, parts))
+            if run.resume:  # of what has ended, else it is refused
+                return {
+                    n: result_in(place / part, identity)
+                    for n, part in zip(sizes, parts, strict=True)
+                }
             stack.enter_context(clock.noted_in(place / CLOCK, identity))
             clock.tell(0)
             folders = [place / part for part in parts]
