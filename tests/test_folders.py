@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from graphcondense.methods.random import RandomNodes
 from graphcondense.ops.locks import alone_in
 from graphcondense.run import folder as run_folder
 from graphcondense.saved.content import graph_hash
+from tests.toys import toy_graph
 
 PICK = ["--data", "digits", "--nodes", "20"]
 
@@ -269,3 +271,27 @@ def test_a_folder_is_freed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     Path("run").mkdir(exist_ok=True)
     with alone_in(Path("run")):
         pass
+
+
+@pytest.mark.parametrize("asked", [{"nodes": 6}, {"sizes": (6, 9)}])
+def test_what_is_finished_is_given_back_whatever_makes_it(asked: Any, tmp_path: Path) -> None:
+    """A closed form has nothing to go on with; what it made is there all the same."""
+
+    def made(**more: Any) -> list[Any]:
+        found: Any = graphcondense.condense(
+            toy_graph(n=60), "quotient", out=tmp_path / "run", progress=False, **asked, **more
+        )
+        return [*found.values()] if isinstance(found, dict) else [found]
+
+    with pytest.raises(ValueError, match="resume=True cannot act"):
+        made(resume=True)
+    first = made()
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("condensed.*")}
+    again = made(resume=True)
+    assert [one.condensed for one in again] == [one.condensed for one in first]
+    assert {p: p.stat().st_mtime_ns for p in files} == files
+    with pytest.raises(ValueError, match="is of another run: seed is 0 there and 1 here"):
+        made(resume=True, seed=1)
+    next(iter((tmp_path / "run").rglob("condensed.safetensors"))).unlink()
+    with pytest.raises(ValueError, match="resume=True cannot act"):
+        made(resume=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -726,3 +727,50 @@ def test_leaves_of_the_same_nodes_may_have_more_edges(venues: HeteroTask) -> Non
     plain, select = FreeHGC(bytes=9**9), FreeHGC(bytes=9**9, others="select")
     assert plain.edge_bytes(real, 20) == 20 * 20 * 600
     assert select.edge_bytes(real, 20) == 20 * 1765
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("masks of the user", ""),
+        ("labels of nodes in no split", ""),
+        (
+            "features",
+            r"data\['paper'\].x has NaN or infinite features \(1 values, first in node 3\)",
+        ),
+        ("features of others", r"data\['author'\].x has NaN or infinite features"),
+        ("masks that are numbers", r"data\['paper'\].train_mask must be a bool tensor"),
+        ("masks that overlap", r"data\['paper'\].train_mask and val_mask overlap in"),
+        ("no masks", "'paper' has no train_mask; give it one"),
+    ],
+)
+def test_files_of_heterogeneous_graphs_on_the_command_line(
+    change: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = toy_hetero()
+    paper, n = data["paper"], data["paper"].num_nodes
+    if change == "masks of the user":
+        parts = torch.arange(n) // 3 % 3
+        paper.train_mask, paper.val_mask, paper.test_mask = (parts == i for i in range(3))
+    elif change == "labels of nodes in no split":
+        paper.test_mask[:] = False
+        paper.test_mask[n - 1] = True
+        paper.y = paper.y.float()
+        paper.y[~(paper.train_mask | paper.val_mask | paper.test_mask)] = torch.nan
+    elif change == "features":
+        paper.x[3, 1] = torch.nan
+    elif change == "features of others":
+        data["author"].x[0, 0] = torch.nan
+    elif change == "masks that are numbers":
+        paper.train_mask = paper.train_mask.float()
+    elif change == "masks that overlap":
+        paper.train_mask[:] = True
+    else:
+        for name in ("train_mask", "val_mask", "test_mask"):
+            del paper[name]
+    torch.save(data, tmp_path / "own.pt")
+    words = ["condense", "random", "--data", str(tmp_path / "own.pt"), "--nodes=9"]
+    end = cli.main([*words, "--out", str(tmp_path / "run"), "--no-progress"])
+    assert end == (2 if said else 0)
+    assert re.search(said, capsys.readouterr().err)
+    assert (tmp_path / "run").exists() == (not said)

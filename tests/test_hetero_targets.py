@@ -112,7 +112,7 @@ def test_every_method_takes_them(name: str, kind: str, tmp_path: Path) -> None:
     assert y.shape == (14, task.num_classes)
     assert y.dtype == torch.float32
     about = small.condensed["data"]
-    assert (about["tasks"], about["label_kind"]) == (task.num_classes, task.label_kind)
+    assert (about[task.counted_as], about["label_kind"]) == (task.num_classes, task.label_kind)
     if name == "quotient":
         assert not y.isnan().any()
     if task.label_kind == "soft":

@@ -19,8 +19,9 @@ from graphcondense.core.types import Batch, Source, Synthetic
 from graphcondense.data.catalogue import kind_of_name
 from graphcondense.data.kind import DataKind, data_kinds, kind_of_data, register, unregister
 from graphcondense.data.known import Named, Row
+from graphcondense.data.link_reading import split_links
 from graphcondense.evaluate.cost import Size, size_of
-from graphcondense.kinds import KINDS, Kind, kind_named
+from graphcondense.kinds import KINDS, Kind, kind_named, problem_of
 from graphcondense.kinds.kind import About, Measured, Setting, of_one
 from graphcondense.methods import all_methods
 from graphcondense.saved.condensed_graph import CondensedGraph
@@ -249,3 +250,15 @@ def test_a_method_of_an_unknown_kind_is_told() -> None:
             graphcondense.condense(toy_graph(), Lost(nodes=2))
     finally:
         del REGISTRY["lost", "video"]
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if kind_named(k).problem.length])
+def test_how_long_networks_train_that_score_is_told_as_it_is(kind: str) -> None:
+    """A run that was scored otherwise is told apart by these words."""
+    made = {"node": toy_graph, "graph": toy_graphs, "image": toy_images, "hetero": toy_hetero}
+    data = split_links(toy_graph()) if kind == "link" else made[kind]()
+    problem = problem_of(data, torch.device("cpu"), "transductive")
+    number, unit = problem.length.split()
+    assert getattr(problem.evaluator().training, unit) == int(number)
+    assert problem.length in problem.predictor
+    assert problem.told("GAT").startswith(f"GAT, {problem.length}")

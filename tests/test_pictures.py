@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+import graphcondense
 from graphcondense.data.graph_packing import pack
 from graphcondense.evaluate.metrics import SCORES
 from graphcondense.evaluate.report import Report, Row
@@ -209,6 +211,34 @@ def test_a_ranking_is_sorted_and_has_bars() -> None:
     assert bars.has_xerr
     by_error = Report("toys", "d", {}, rows, {}, metric="rmse")
     assert draw_ranking(by_error).axes[0].get_yticklabels()[0].get_text() == "a"
+
+
+def test_a_spread_that_nobody_knows_is_no_bar() -> None:
+    """One training has none, and a bar of length 0 would say that all trainings agree."""
+    common = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
+    common |= dict.fromkeys(("graphs", "trainings"), 1)
+    common |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
+    common |= dict.fromkeys(("spread_graphs", "spread_trainings"))
+    common |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
+    common |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
+    rows = tuple(
+        Row(label=label, model="GCN", test_selected=0.5, test_selected_std=std, **common)
+        for label, std in {"one": None, "several": 0.02}.items()
+    )
+    report = Report("toys", "d", {}, rows, {})
+    for figure in (draw_ranking(report), report.plot()):
+        drawn = [
+            segment
+            for container in figure.axes[0].containers
+            for segment in container.lines[2][0].get_segments()
+        ]
+        assert sorted(map(len, drawn)) == [0, 2]
+
+
+def test_no_picture_takes_a_missing_spread_for_zero() -> None:
+    package = Path(graphcondense.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        assert not re.search(r"scale \* \(.*std or 0|100 \* \(.*std or 0", path.read_text()), path
 
 
 def test_figures_are_returned_without_a_file(tmp_path: Path) -> None:

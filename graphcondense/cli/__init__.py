@@ -92,7 +92,7 @@ def _main(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         warn("interrupted")
         return INTERRUPTED
-    except (ValueError, FloatingPointError, OSError) as error:
+    except (ValueError, OSError) as error:
         warn(f"error: {error}")
         return 2
     return 0

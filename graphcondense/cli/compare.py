@@ -30,7 +30,7 @@ def command_compare(argv: list[str]) -> object:
     tests = Flags("tests", compare, only=("models", "alpha", "margin"))
     parser.add(tests, Flags("ranks", Ranking), Flags("output", Output, only=("plot",)))
     args = parse(parser, argv)
-    paths = [Path(path).expanduser() for path in args.reports]
+    paths = [Path(path) for path in args.reports]
     files = [path / "evaluation.json" if path.is_dir() else path for path in paths]
     if missing := [file for file in files if not file.is_file()]:
         raise ValueError(

@@ -102,7 +102,8 @@ def command_condense(argv: list[str]) -> object:
     options |= {"out": folder, "preset": args.preset}
     if CONSOLE.quiet:
         options["progress"] = False
-    if args.resume and is_finished(current(folder)):
+    parts = [str(n) for n in sizes] or ["."]
+    if args.resume and all(is_finished(current(folder, parts) / part) for part in parts):
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), kind, forms)
     made = _run(data, method, options, where.origin(), argv)

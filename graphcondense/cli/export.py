@@ -33,7 +33,7 @@ def command_export(argv: list[str]) -> object:
     parser.add(flags, Flags("output", Target))
     args = parse(parser, argv)
     options: Record = flags.values(args)
-    run = Path(args.run).expanduser()
+    run = Path(args.run)
     to = args.out or (run if run.is_dir() else run.parent) / "hub"
     folder = export(load(run), to, **options)
     names = sorted((*written_in(folder), *OTHERS))  # others may be in the folder

@@ -38,7 +38,7 @@ def command_import(argv: list[str]) -> object:
         raise ValueError("import: where to? give --out FOLDER, which is made")
     real = None if args.data is None else where_of(args).load("node")
     found = import_condensed(args.path, real=real, **flags.values(args))  # type: ignore[arg-type]
-    out = Path(args.out).expanduser()
+    out = Path(args.out)
     there = [name for name in found if (out / name / "condensed.safetensors").exists()]
     if there and not args.overwrite:
         raise ValueError(f"{out / there[0]} is there: name another folder, or give --overwrite")

@@ -19,7 +19,7 @@ def load_plugin(text: str) -> None:
     from graphcondense.core.method import REGISTRY
     from graphcondense.methods import all_methods
 
-    path = Path(text).expanduser()
+    path = Path(text)
     if not text or path.suffix != ".py" or not path.is_file():
         what = f"there is no file {path}" if path.suffix == ".py" else f"{text!r} is no Python file"
         raise ValueError(f"--plugin: {what}; give a file that ends in .py and defines a method")

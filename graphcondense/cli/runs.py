@@ -137,7 +137,7 @@ def open_runs(
     from graphcondense.data.foreign import refuse_unread
     from graphcondense.report.runs import FORMS, kind_of_small
 
-    paths = [Path(path).expanduser() for path in first_look.runs]
+    paths = [Path(path) for path in first_look.runs]
     for path in paths:
         _check_there(path)
     _refuse_twice(paths)

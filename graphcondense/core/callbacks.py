@@ -280,6 +280,7 @@ class Checkpoint(Callback):
         seconds: seconds between checkpoints; ``None`` for steps alone.
         place: what bits depend on besides, see :func:`~graphcondense.ops.threads.made_on`.
         moved: where the run has gone on in another place, in words.
+        scored_by: what scores on the way, in words; ``None`` where nothing does.
     """
 
     def __init__(
@@ -292,11 +293,12 @@ class Checkpoint(Callback):
         seconds: float | None = 30.0,
         place: MadeOn | None = None,
         moved: Sequence[str] = (),
+        scored_by: str | None = None,
     ) -> None:
         self.path, self.identity = Path(path), dict(identity)
         self.callbacks, self.every, self.seconds = callbacks, every, seconds
         self.saved_step: int | None = None
-        self.made = {"place": dict(place or {}), "moved": [*moved]}
+        self.made = {"place": dict(place or {}), "moved": [*moved], "scored_by": scored_by}
 
     def start(self, state: State) -> None:
         self.last = time.perf_counter()
@@ -351,6 +353,7 @@ def read_checkpoint(
     check: bool = True,
     place: MadeOn | None = None,
     anyway: bool = False,
+    scored_by: str | None = None,
 ) -> Saved:
     """The engine's part of a checkpoint, for ``distill(resume=...)``; arguments of
     :class:`Checkpoint`. Where the run goes on in another place, ``moved`` of what comes back says
@@ -363,7 +366,7 @@ def read_checkpoint(
 
     Raises:
         ValueError: not a checkpoint, a damaged one, one of another version, or one of another
-            method, data set, seed, hyper-parameter or list of callbacks.
+            method, data set, seed, hyper-parameter, list of callbacks or way of scoring.
     """
     file = Path(path)
     try:
@@ -404,6 +407,10 @@ def read_checkpoint(
         if not isinstance(part, dict) or not wanted <= part.keys():
             raise ValueError(f"{file} is not a whole checkpoint; start over")
     matched(out, callbacks)
+    if (before := made.get("scored_by")) != scored_by:
+        raise ValueError(
+            f"{file}: {refused_scores(before, scored_by)}: start over, or name another folder"
+        )
     others = other_bits(made["place"], place or {})
     if others and not anyway:
         raise ValueError(
@@ -412,6 +419,15 @@ def read_checkpoint(
             "resume_anyway=True (--resume-anyway)"
         )
     return {**out, "moved": [*made["moved"], *others]}
+
+
+def refused_scores(there: object, here: str | None) -> str:
+    """In words, why scores of before do not stand beside those to come."""
+    words = [str(who)[:200] if who else "what it does not say" for who in (there, here)]
+    return (
+        f"scores are by {words[0]} there and by {words[1]} here, and the better of two such scores "
+        "need not be the better set"
+    )
 
 
 def differences(

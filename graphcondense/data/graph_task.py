@@ -96,7 +96,7 @@ class GraphTask(Labelled):
     made: str = ""
 
     def __repr__(self) -> str:
-        outputs = f"{self.num_outputs} " + ("classes" if self.label_kind == "classes" else "tasks")
+        outputs = f"{self.num_outputs} {self.counted_as}"
         parts = ", ".join(f"{s} {len(getattr(self, s)):,}" for s in ("train", "val", "test"))
         return (
             f"GraphTask({self.name!r}, {len(self):,} graphs, {len(self.graphs.x):,} nodes, "

@@ -23,8 +23,8 @@ from torch import Tensor
 from graphcondense.data.hub_card import FILE, Columns, about_of, are_images, card_of, croissant_of
 from graphcondense.data.hub_hetero import tables_of_hetero
 from graphcondense.ops.extras import need
+from graphcondense.ops.fields import check_switches
 from graphcondense.ops.files import write_all
-from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.compact import PREFIX
 from graphcondense.saved.condensed import save

@@ -76,6 +76,11 @@ class Labelled:
         return {"binary": "tasks", "regression": "targets"}.get(self.label_kind, "classes")
 
     @property
+    def counted_as(self) -> str:
+        """What records count :attr:`num_outputs` as; soft labels are of classes."""
+        return "tasks" if self.label_kind in ("binary", "regression") else "classes"
+
+    @property
     def larger_is_better(self) -> bool:
         return self.metric not in ("rmse", "mae", "kl")
 

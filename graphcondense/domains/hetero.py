@@ -26,6 +26,7 @@ from graphcondense.ops.coarsen import few_dimensions
 from graphcondense.ops.fields import Count, CountByName, brief, plain
 from graphcondense.ops.hetero import HeteroGraph, Rows
 from graphcondense.ops.names import nearest
+from graphcondense.ops.paired import CHOOSING
 
 if TYPE_CHECKING:
     from graphcondense.saved.condensed_hetero import CondensedHetero
@@ -54,7 +55,8 @@ class HeteroSource:
         members: which they are.
         targets: what models learn of training nodes: the class ``[m]``, or tasks ``[m, T]``,
             regression targets standardised, NaN where there is none.
-        validation: validation nodes and their labels, in their own units; ``None`` without any.
+        validation: validation nodes and their labels, in their own units; ``None`` of fewer
+            than five, which choose nothing.
     """
 
     task: HeteroTask
@@ -69,7 +71,7 @@ class HeteroSource:
         self.targets = task.scaled(task.y[task.train])
         self.members = [task.train[classes == c] for c in range(self.num_classes)]
         self.counts = torch.tensor([len(m) for m in self.members])
-        self.validation = (task.val, task.y[task.val]) if len(task.val) else None
+        self.validation = (task.val, task.y[task.val]) if len(task.val) >= CHOOSING else None
 
     @property
     def example_bytes(self) -> int:

@@ -18,6 +18,7 @@ from graphcondense.nn.propagate import Propagation
 from graphcondense.objectives.distribution import members_of
 from graphcondense.ops.adjacency import csr_tensor
 from graphcondense.ops.criteria import CRITERIA
+from graphcondense.ops.paired import CHOOSING
 from graphcondense.ops.sampling import blocks
 
 Setting = Literal["transductive", "inductive"]
@@ -46,7 +47,8 @@ class NodeSource:
         fanout: neighbours a hop in :meth:`batch`; ``None`` for all.
         device: where tensors go.
         validates: keep the labels of validation nodes in ``validation``, for a method that chooses
-            among its own settings by them; ``"transductive"`` alone.
+            among its own settings by them (fewer than five choose nothing);
+            ``"transductive"`` alone.
         weight: what each node counts in the mean of a group ``[N]``, above 0; by default all count
             alike. ``"transductive"`` alone.
     """
@@ -87,7 +89,7 @@ class NodeSource:
         # Whatever a method could read is what it may read.
         self.task = replace(task, y=_only(task.y, task.train), val=none, test=none)
         self.setting, self.hops, self.fanout, self.weight = setting, hops, fanout, weight
-        self.validation = (val, y[val]) if validates and len(val) else None
+        self.validation = (val, y[val]) if validates and len(val) >= CHOOSING else None
         self.device, self.dtype = torch.device(device), dtype
         self._designs: dict[int, Tensor] = {}
         self._blocks: dict[int | None, Batch] = {}

@@ -27,8 +27,7 @@ from graphcondense.evaluate.result import sampling_error, std_of
 from graphcondense.evaluate.store import Store, identity_of
 from graphcondense.evaluate.trainings import Device, Seeds
 from graphcondense.measured.works import kind_of_record, warnings_of
-from graphcondense.ops.fields import Natural, NonNegative, checked, listed
-from graphcondense.ops.switches import check_switches
+from graphcondense.ops.fields import Natural, NonNegative, check_switches, checked, listed
 from graphcondense.saved.shown import record_of
 
 

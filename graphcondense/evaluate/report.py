@@ -12,7 +12,7 @@ from graphcondense.evaluate.ledger import Ledger, draw_break_even
 from graphcondense.evaluate.metrics import SCORES, Score
 from graphcondense.evaluate.result import Column, Scored, dash, points, shown_spread
 from graphcondense.evaluate.spread import Spread, spread_of
-from graphcondense.ops.figures import new_figure, saved
+from graphcondense.ops.figures import bars, new_figure, saved
 from graphcondense.ops.json import read_json_file
 from graphcondense.ops.types import Record
 
@@ -332,7 +332,7 @@ class Report(Scored):
             points(
                 *(axes, i, [models.index(row.model) + shift for row in rows]),
                 [scale * row.test_selected for row in rows],
-                [scale * (row.test_selected_std or 0) for row in rows],
+                bars((row.test_selected_std for row in rows), scale),
                 label=f"{label} ({size})",
             )
         axes.set_xticks(range(len(models)), models)

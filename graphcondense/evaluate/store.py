@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -22,7 +23,8 @@ from graphcondense.saved.paths import path_of
 
 
 class Store:
-    """One line of JSON a finished :class:`FitResult`; lines of another evaluation do not count.
+    """One line of JSON a finished :class:`FitResult`; those of another evaluation, or of an older
+    form, are made again, with a warning.
 
     Args:
         path: the file; ``None`` keeps nothing.
@@ -40,17 +42,32 @@ class Store:
         self._known: dict[str, FitResult] = {}
         if self.path is not None:
             refuse_target(self.path, f"store={str(path)!r}")
-            for line in _lines(self.path) if self.path.exists() else ():
-                self._read(line)
+            lines = _lines(self.path) if self.path.exists() else []
+            read = [self._read(line) for line in lines]
+            lost = {why: read.count(why) for why in sorted({*read} - {""})}
+            if lost:
+                told = ", ".join(f"{count} {why}" for why, count in lost.items())
+                warnings.warn(
+                    f"store={str(path)!r}: of {len(lines)} finished trainings, these are made "
+                    f"again: {told}",
+                    stacklevel=3,
+                )
 
-    def _read(self, line: str) -> None:
+    def _read(self, line: str) -> str:
+        """Take a line up; in words, why not."""
         try:
             saved: Any = read_json(line, "a line")
-            whole = saved["sha256"] == _digest(saved["key"], saved["result"])
-        except (ValueError, LookupError, TypeError):
-            return  # the line that the interrupt cut short
-        if whole and saved["evaluation"] == self.name:  # else it is computed again
+        except ValueError:
+            return ""  # the line that the interrupt cut short
+        try:
+            if saved["sha256"] != _digest(saved["key"], saved["result"]):
+                return DAMAGED
+            if saved["evaluation"] != self.name:
+                return OTHER
             self._known[saved["key"]] = _result(saved["result"])
+        except (LookupError, TypeError, ValueError):
+            return OLDER
+        return ""
 
     def get(self, key: str, compute: Callable[[], FitResult]) -> FitResult:
         """The result called ``key``: from the file if it is there, else computed and kept."""
@@ -70,6 +87,10 @@ class Store:
         if self.path is not None:
             self.path.unlink(missing_ok=True)
 
+
+DAMAGED = "damaged"
+OLDER = "in the form of an older version"
+OTHER = "of another evaluation (other data, settings, seeds, device or version)"
 
 START = '{"evaluation": '
 """What every line starts with."""

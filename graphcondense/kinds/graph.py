@@ -23,7 +23,8 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
     """Many labelled graphs."""
 
     kind = "graph"
-    predictor = "GCN (3 layers, 64 hidden, 100 steps, 3 seeds)"
+    length = "100 steps"
+    predictor = f"GCN (3 layers, 64 hidden, {length}, 3 seeds)"
 
     def source(self, method: Method) -> Source:
         """Training graphs; with edge features where the method has them switched on."""
@@ -56,7 +57,6 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
 
     def about(self) -> About:
         task = self.task
-        outputs = "classes" if task.label_kind == "classes" else "tasks"
         return {
             "graphs": len(task),
             "nodes": len(task.graphs.x),
@@ -64,7 +64,7 @@ class GraphProblem(Problem[GraphTask, "GraphSet", "CondensedGraphs"]):
             "bytes": task.graphs.bytes,
             "features": task.num_features,
             "edge_features": task.num_edge_features,
-            outputs: task.num_outputs,
+            task.counted_as: task.num_outputs,
             "label_kind": task.label_kind,
             "metric": task.metric,
             "encoding": task.encoding,

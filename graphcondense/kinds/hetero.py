@@ -22,7 +22,8 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
 
     kind = "hetero"
     setting = "transductive"
-    predictor = "RGCN (2 layers, 64 hidden)"
+    length = "100 epochs"
+    predictor = f"RGCN (2 layers, 64 hidden, {length})"
 
     def source(self, method: Method) -> Source:
         from graphcondense.domains.hetero import HeteroSource
@@ -52,7 +53,7 @@ class HeteroProblem(Problem[HeteroTask, "CondensedHetero", "CondensedHetero"]):
             "edges": edges,
             "bytes": size,
             "features": task.graph.widths,
-            "classes" if task.label_kind == "classes" else "tasks": task.num_classes,
+            task.counted_as: task.num_classes,
             "label_kind": task.label_kind,
             "metric": task.metric,
             **({"made_features": dict(task.made)} if task.made else {}),

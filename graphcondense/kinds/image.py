@@ -23,7 +23,8 @@ class ImageProblem(Problem[ImageTask, "ExportedImages", "CondensedImages"]):
     """Images and their classes."""
 
     kind = "image"
-    predictor = "ConvNet (32 filters, 3 seeds)"
+    length = "100 epochs"
+    predictor = f"ConvNet (32 filters, {length}, 3 seeds)"
     measured: Measured | None = None
 
     def source(self, method: Method) -> Source:

@@ -62,6 +62,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
         device: where batches go.
         method: what has been given the data, once one has.
         predictor: what :meth:`score` trains, in words.
+        length: for how long it trains networks, in words; judges train as long.
         judges: the architectures that :meth:`judge_by` was given, and how their scores become one.
         setting: what the record calls the setting; most kinds of data have one alone.
         samples: whether :meth:`validate_on` can act.
@@ -69,6 +70,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     kind: ClassVar[str]
     predictor: str
+    length: ClassVar[str] = ""
     setting: Setting = "inductive"
     method: Method | None = None
     judges: tuple[tuple[str, ...], By] | None = None
@@ -184,7 +186,7 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     def told(self, judges: str) -> str:
         """How :attr:`predictor` says who the judges are."""
-        return judges
+        return f"{judges}, {self.length}" if self.length else judges
 
     @abstractmethod
     def scorer(self) -> Callable[[Export], float]:

@@ -21,7 +21,8 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
     """One graph whose links are to be predicted. Methods see its nodes and training links."""
 
     kind = "link"
-    predictor = "GCN (2 layers, 128 wide, 1 seed), MRR"
+    length = "60 epochs"
+    predictor = f"GCN (2 layers, 128 wide, {length}, 1 seed), MRR"
     setting = "transductive"
 
     def prepare(self, setting: Setting, pseudo_labels: int | None) -> None:
@@ -48,7 +49,7 @@ class LinkProblem(Problem[LinkTask, "Data", "CondensedLinks"]):
         return LinkEvaluator(self.task, device=self.device, epochs=60)
 
     def told(self, judges: str) -> str:
-        return f"{judges}, MRR"
+        return f"{super().told(judges)}, MRR"
 
     def finish(self, export: Data) -> CondensedLinks:
         """Of groups of nodes ``Â = S⁻¹ M (A + I) Mᵀ``, with ``M [n, N]`` the membership and ``S``

@@ -25,7 +25,8 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     """One graph with labelled nodes."""
 
     kind = "node"
-    predictor = "GCN (2 layers, 256 hidden, 40 epochs, 3 seeds)"
+    length = "40 epochs"
+    predictor = f"GCN (2 layers, 256 hidden, {length}, 3 seeds)"
     samples = True
     sample: torch.Tensor | None = None
     budget: tuple[float, float, int] | None = None
@@ -181,7 +182,7 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         if task.label_kind == "classes":
             return {"classes": task.num_classes}
         return {
-            "tasks": task.num_classes,
+            task.counted_as: task.num_classes,
             "label_kind": task.label_kind,
             "metric": task.metric,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -304,9 +304,8 @@ class Quotient(Coarse):
         for part, share in zip(coarser(near, finest, sizes), sizes, strict=True):
             n = int(share.sum())
             plain = self.graph_of(real, part, n, sharp)
-            size = np.maximum(np.bincount(part, minlength=n), 1)
-            passed = sums(part, n, length, near[:, : raw.shape[1]]) / size[:, None]
-            made = self.finished(real, plain, features, spread_of(passed))
+            passed = partial(sums, part, n, length, near[:, : raw.shape[1]])
+            made = self.finished(real, plain, features, passed)
             made.remarks = {**taught.remarks, **made.remarks}
             if len(made.y) < task.num_nodes:  # else each has the label of the one in it
                 solve = partial(features.answered, made, penalty)
@@ -319,18 +318,24 @@ class Quotient(Coarse):
         return out
 
     def finished(
-        self, real: NodeSource, plain: CoarseGraph, features: Features, spread: float
+        self,
+        real: NodeSource,
+        plain: CoarseGraph,
+        features: Features,
+        passed: Callable[[], Array],
     ) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it; rows are scaled in both. Links
-        are scaled, and self-loops made heavier where propagation leaves too little of the
-        ``spread`` of propagated real rows."""
+        are scaled, and self-loops made heavier where propagation leaves too little of the spread of
+        propagated real rows, whose sums by cluster are ``passed``."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
             plain.adj = cut_off(plain.adj, self.cut)
             whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
             plain.x = largest_entries(plain.x, self.density)
             plain.remarks = {"features": whose}
             return plain
+        size = np.maximum(np.bincount(plain.assignment, minlength=len(plain.x)), 1)
+        spread = spread_of(passed() / size[:, None])
         left = spread_after(plain.adj, features.few(plain.x).numpy(), self.hops)
         classes = groups_of(real, plain.y)
         adj = cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes), self.cut)

@@ -200,6 +200,20 @@ def check_each(**given: tuple[object, object]) -> tuple[Any, ...]:
     return tuple(checked(name, value, hint) for name, (value, hint) in given.items())
 
 
+def check_switches(where: str, **switches: object) -> None:
+    """Raise a ValueError unless each is true or false, as 1 and 0 are: the text ``"no"`` would be
+    true.
+
+    >>> check_switches("push", overwrite=1, compact=np.False_)
+    >>> check_switches("push", overwrite="no")
+    Traceback (most recent call last):
+    ValueError: push: overwrite='no' must be True or False
+    """
+    for name, value in switches.items():
+        if _as(plain(value), bool)[1]:
+            raise ValueError(f"{where}: {name}={brief(value)} must be True or False")
+
+
 def plain(value: object) -> object:
     """A Python value for one of NumPy or torch; anything else as it is.
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import io
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,6 +37,16 @@ def plain(axes: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
     """Take the frame's upper and right side away and draw a faint grid along an axis."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, alpha=0.25)
+
+
+def bars(stds: Iterable[float | None], scale: float = 100) -> list[float]:
+    """Lengths of error bars, ``scale`` times the standard deviations; none is drawn where there is
+    none (NaN, as matplotlib has it), where 0 would be a spread of nothing.
+
+    >>> bars([0.01, None])
+    [1.0, nan]
+    """
+    return [math.nan if std is None else scale * std for std in stds]
 
 
 def saved(figure: Figure, path: str | Path | None) -> Figure:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+CHOOSING = 5
+"""Examples at least by which anything is chosen. Of fewer, whatever they say, the mean of
+differences is never above two standard errors of no difference (:func:`surely_better`)."""
+
 
 def surely_better(after: Tensor, before: Tensor, errors: float = 1.0, least: float = 0.0) -> bool:
     """Whether the mean of ``after - before [m]`` is above so many standard errors, and above

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphcondense.evaluate.metrics import SCORES, Score
-from graphcondense.ops.figures import COLOURS, INK, MARKERS, new_figure, plain, saved
+from graphcondense.ops.figures import COLOURS, INK, MARKERS, bars, new_figure, plain, saved
 from graphcondense.ops.json import read_json_lines
 from graphcondense.pictures.layout import Places
 
@@ -114,7 +114,7 @@ def draw_ranking(report: Report, path: str | Path | None = None) -> Figure:
         axes.errorbar(
             [score.scale * row.test_selected for _, row in drawn],
             [at + shift for at, _ in drawn],
-            xerr=[score.scale * (row.test_selected_std or 0) for _, row in drawn],
+            xerr=bars((row.test_selected_std for _, row in drawn), score.scale),
             fmt=MARKERS[i % len(MARKERS)],
             color=COLOURS[i % len(COLOURS)],
             label=model,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from graphcondense.core.callbacks import refused_scores
 from graphcondense.ops.types import Record
 
 if TYPE_CHECKING:
@@ -122,6 +123,15 @@ def tell_alike(name: str, choice: Mapping[str, Any]) -> None:
             f"{name}: all {choice['candidates']} candidates are the same set: seeds change nothing "
             "here, so one is enough",
             file=sys.stderr,
+        )
+
+
+def refuse_other_scores(part: object, record: Mapping[str, Any], scored_by: str) -> None:
+    """Raise a ValueError where a finished candidate was scored otherwise than those to come."""
+    told = record["validation"]["predictor"]
+    if told != scored_by:
+        raise ValueError(
+            f"{part}: {refused_scores(told, scored_by)}: start over, or name another folder"
         )
 
 

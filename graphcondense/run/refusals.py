@@ -7,6 +7,7 @@ import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
+from graphcondense.run.folder import current, is_finished
 from graphcondense.run.job import Job
 from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
 from graphcondense.saved.forms import given_contents
@@ -315,6 +317,8 @@ def refuse_idle(
     if run.chooses:  # finished candidates are taken up, whatever the method
         for name in ("resume", "resume_anyway"):
             why.pop(name, None)
+    if run.resume and (loops or run.sizes is not None) and _has_ended(run):
+        why.pop("resume", None)  # what is there is given back
     if not run.resume:
         why.setdefault("resume_anyway", "nothing is resumed, resume=False")
     why |= idle_choice(problem, method, run, loops)
@@ -336,6 +340,15 @@ def refuse_idle(
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
     if run.cache is not None:
         problem.keep_in(run.cache)
+
+
+def _has_ended(run: Run) -> bool:
+    """Whether all that is asked for is in the folder of the run, finished."""
+    if run.out is None:
+        return False
+    parts = [str(n) for n in run.sizes or ()] or ["."]
+    place = current(Path(run.out), parts)
+    return all(is_finished(place / part) for part in parts)
 
 
 def _idle_private(run: Run) -> dict[str, str]:

@@ -79,13 +79,14 @@ def once(
         if folder is not None:
             lasting.append(JsonLog(folder / "metrics.jsonl"))
         place = made_on(device_of(run))
-        resume = _resumed(folder, job, identity, lasting, place)
+        scored_by = job.problem.predictor if watch.active else None
+        resume = _resumed(folder, job, identity, lasting, place, scored_by)
         moved = [] if resume is None else resume["moved"]
         callbacks = [*lasting, *([_progress(job, judged)] if run.progress else [])]
         if folder is not None:
             if parallel.is_main():
                 _begin(stack, folder, job, identity, clock, goes_on=resume is not None)
-            callbacks += _writers(folder, run, identity, lasting, place, moved)
+            callbacks += _writers(folder, run, identity, lasting, place, moved, scored_by)
         clock.reuse(method.reused_seconds(job.source))
         if before is None:
             loop = Record(callbacks=callbacks, resume=resume) if method.iterates else Record()
@@ -133,6 +134,11 @@ def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
         folders = []
         if run.out is not None and parallel.is_main():
             place = stack.enter_context(working_in(Path(run.out), run.resume, parts))
+            if run.resume:  # of what has ended, else it is refused
+                return {
+                    n: result_in(place / part, identity)
+                    for n, part in zip(sizes, parts, strict=True)
+                }
             stack.enter_context(clock.noted_in(place / CLOCK, identity))
             clock.tell(0)
             folders = [place / part for part in parts]
@@ -175,11 +181,16 @@ def best(job: Job, extra: Sequence[Callback], clock: Clock) -> Small:
 
         def make(seed: int) -> Small:
             part = None if folder is None else candidates.part_of(folder, seed)
-            goes_on = part is not None and (is_finished(part) or begun(part))
+            ended = part is not None and is_finished(part)
+            goes_on = part is not None and (ended or begun(part))
             one = replace(run, seed=seed, out=part, resume=run.resume and goes_on)
             one = replace(one, candidates=None, budget_seconds=None)
             then = clocks.pop() if clocks else Clock()
-            return once(replace(job, run=one), extra, then, judged=True)
+            small = once(replace(job, run=one), extra, then, judged=True)
+            if one.resume and ended:
+                job.problem.score()  # says by what
+                candidates.refuse_other_scores(part, small.condensed, job.problem.predictor)
+            return small
 
         small, told = candidates.best_of(make, run.seed, run.candidates, run.budget_seconds)
         small.condensed = {**small.condensed, "seed": run.seed, **told}
@@ -196,13 +207,14 @@ def _resumed(
     identity: Mapping[str, object],
     lasting: Sequence[Callback],
     place: MadeOn,
+    scored_by: str | None,
 ) -> Saved | None:
     """What a run goes on from; ``None`` where it starts."""
     run = job.run
     if folder is None or not run.resume:
         return None
     read = partial(read_checkpoint, folder / CHECKPOINT, identity, lasting, place=place)
-    return parallel.from_main(partial(read, anyway=run.resume_anyway))
+    return parallel.from_main(partial(read, anyway=run.resume_anyway, scored_by=scored_by))
 
 
 def _begin(
@@ -228,14 +240,16 @@ def _writers(
     lasting: Sequence[Callback],
     place: MadeOn,
     moved: Sequence[str],
+    scored_by: str | None,
 ) -> list[Callback]:
     """What writes into the run's folder beside the log."""
     writers: list[Callback] = []
     if run.tensorboard and parallel.is_main():
         writers.append(TensorBoardLog(folder / "tensorboard"))
     if run.epsilon is None:  # what would be gone on with needs the same noise
+        told: Record = {"place": place, "moved": moved, "scored_by": scored_by}
         path, often = folder / CHECKPOINT, run.checkpoint_seconds
-        writers.append(Checkpoint(path, identity, lasting, seconds=often, place=place, moved=moved))
+        writers.append(Checkpoint(path, identity, lasting, seconds=often, **told))
     return writers
 
 

@@ -102,9 +102,10 @@ def classes_of(record: object) -> int | None:
     return _told(record, "classes")
 
 
-def tasks_of(record: object) -> int | None:
-    """How many binary tasks, or numbers, a record's ``data`` tells of, if it does."""
-    return _told(record, "tasks")
+def outputs_of(record: object) -> int | None:
+    """How many classes, binary tasks or numbers a record's ``data`` tells of, if it does."""
+    classes = classes_of(record)
+    return _told(record, "tasks") if classes is None else classes
 
 
 def _told(record: object, what: str) -> int | None:

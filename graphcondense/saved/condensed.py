@@ -31,10 +31,9 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphcondense.ops.device import usable
-from graphcondense.ops.fields import checked
+from graphcondense.ops.fields import check_switches, checked
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json
-from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors

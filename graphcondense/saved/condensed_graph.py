@@ -18,10 +18,9 @@ from graphcondense.saved.checks import (
     Tensors,
     check_further,
     check_tensors,
-    classes_of,
     label_kind_of,
     needing,
-    tasks_of,
+    outputs_of,
 )
 from graphcondense.saved.compact import PREFIX, check_parts, parts_of
 from graphcondense.saved.shown import Shown
@@ -189,8 +188,8 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
         shares = further[MAPPING[-1]]
         for bad in shares[~torch.isfinite(shares) | (shares < 0)][:1].tolist():
             need(False, f"{MAPPING[-1]} must be finite and not negative, got {bad}")
-    classes = classes_of(record) if kind == "classes" else tasks_of(record)
-    need(soft or kind == "classes", f"y must be [nodes, tasks], since labels are {kind}")
+    classes = outputs_of(record)
+    need(soft or kind == "classes", f"y must have two dimensions: labels are {kind}")
     if kind == "binary":
         known = y[~y.isnan()]
         for bad in known[(known < 0) | (known > 1)][:1].tolist():

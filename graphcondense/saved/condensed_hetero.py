@@ -16,10 +16,9 @@ from graphcondense.saved.checks import (
     Expected,
     Tensors,
     check_tensors,
-    classes_of,
     label_kind_of,
     needing,
-    tasks_of,
+    outputs_of,
 )
 from graphcondense.saved.condensed_graph import CondensedGraph
 from graphcondense.saved.shown import Shown
@@ -258,8 +257,11 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
         of = tensors.get(group, torch.zeros(0, dtype=torch.long))
         for bad in of[(of < -1) | (of >= counts[kind])][:1].tolist():
             need(False, f"{group} names node {bad} of {kind!r}, which has {counts[kind]}")
-    classes = classes_of(record) if labels == "classes" else tasks_of(record)
-    need(soft or labels == "classes", f"y must be [nodes, tasks], since labels are {labels}")
+    classes = outputs_of(record)
+    need(
+        soft or labels == "classes",
+        f"y must have two dimensions: labels are {labels}",
+    )
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
         known = y[~y.isnan()]

@@ -22,6 +22,7 @@ from graphcondense.evaluate.result import Column, percent, points, std_of
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.fields import Count, Natural, Share, brief, check_each
+from graphcondense.ops.figures import bars
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Ints
 from graphcondense.uses import results
@@ -85,9 +86,8 @@ class Backdoor(results.OnGraph):
 
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
-            x, y, width = [100 * row.test], [100 * row.success], [100 * (row.test_std or 0)]
-            over = [100 * (row.success_std or 0)]
-            points(axes, i, x, y, over, xerr=width, label=row.label)
+            x, y, width = [100 * row.test], [100 * row.success], bars([row.test_std])
+            points(axes, i, x, y, bars([row.success_std]), xerr=width, label=row.label)
         axes.set_xlabel("test accuracy, %")
         axes.set_ylabel("success of the trigger, %")
         axes.set_title(f"{self.data}, {self.model}")

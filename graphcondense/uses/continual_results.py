@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from graphcondense.evaluate.result import COLOURS, Column, aligned, percent, points
+from graphcondense.ops.figures import bars
 from graphcondense.saved.shown import counted
 from graphcondense.uses.results import OnGraph
 
@@ -154,7 +155,7 @@ class Continual(OnGraph):
             points(
                 *(axes, i, [row.step + shift for row in rows]),
                 [100 * row.accuracy for row in rows],
-                [100 * (row.accuracy_std or 0) for row in rows],
+                bars(row.accuracy_std for row in rows),
                 color=COLOURS[COLOUR[summary.strategy.partition("-")[0]]],
                 linestyle="--" if summary.strategy.endswith("-only") else "-",
                 capsize=2,

@@ -20,6 +20,7 @@ from graphcondense.evaluate.result import Column, percent, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.fields import Natural, Seed, Several, check_each
+from graphcondense.ops.figures import bars
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
@@ -106,7 +107,7 @@ class Privacy(results.OnGraph):
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
             x, y = [100 * row.test], [100 * row.auc]
-            width, height = ([100 * (std or 0)] for std in (row.test_std, row.auc_std))
+            width, height = bars([row.test_std]), bars([row.auc_std])
             points(axes, i, x, y, height, xerr=width, label=row.label)
         axes.axhline(50, color="grey", linewidth=1, linestyle="--")
         axes.set_ylim(min(40, axes.get_ylim()[0]), max(70, axes.get_ylim()[1]))

@@ -23,7 +23,7 @@ from graphcondense.evaluate.result import Column, dash, points
 from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.ops.fields import NonNegative, check_each
-from graphcondense.ops.figures import new_figure, plain, saved
+from graphcondense.ops.figures import bars, new_figure, plain, saved
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
 from graphcondense.uses import results
@@ -122,7 +122,7 @@ class Robustness(results.OnGraph):
         for i, label in enumerate(dict.fromkeys(row.label for row in rows)):
             line = [row for row in rows if row.label == label]
             rates, tests = [row.rate for row in line], [100 * row.test for row in line]
-            spread = [100 * (row.test_std or 0) for row in line]
+            spread = bars(row.test_std for row in line)
             points(axes, i, rates, tests, spread, linestyle="-", markersize=5, label=label)
         axes.set_xlabel("rate")
         axes.set_ylabel("test accuracy, %")

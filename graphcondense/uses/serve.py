@@ -35,6 +35,7 @@ from graphcondense.evaluate.stacked import model_of
 from graphcondense.evaluate.trainings import seeds_of
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.fields import Count, Distinct, Natural, Seed, check_each
+from graphcondense.ops.figures import bars
 from graphcondense.ops.grid import edge
 from graphcondense.ops.names import with_article
 from graphcondense.ops.types import Ints
@@ -157,7 +158,7 @@ class Serving(results.OnGraph):
 
         labels = list(dict.fromkeys(row.label for row in self.rows))
         for row in self.rows:
-            at, spread = ([row.milliseconds], [100 * row.test]), [100 * (row.test_std or 0)]
+            at, spread = ([row.milliseconds], [100 * row.test]), bars([row.test_std])
             marker, name = MARKERS[WAYS.index(row.way)], f"{row.label}, {row.way}"
             points(axes, labels.index(row.label), *at, spread, fmt=marker, label=name)
         axes.set_xscale("log")

@@ -20,6 +20,7 @@ from graphcondense.evaluate.result import Column, dash, percent, points, std_of
 from graphcondense.evaluate.trainings import Device, Seeds, seeds_of
 from graphcondense.nn.batched import resolve
 from graphcondense.ops.fields import check_each
+from graphcondense.ops.figures import bars
 from graphcondense.ops.grid import edge
 from graphcondense.ops.types import Record
 from graphcondense.saved.shown import counted
@@ -177,7 +178,7 @@ class TrainingSearch(OnGraph):
         for i, row in enumerate(searched):
             at = [row.seconds + (row.condensation_seconds or 0)], [100 * row.test]
             name = f"{row.label}, {row.trials} trials"
-            points(axes, i, *at, [100 * (row.test_std or 0)], label=name)
+            points(axes, i, *at, bars([row.test_std]), label=name)
         axes.set_xscale("log")
         axes.set_xlabel("seconds of the search, condensation included")
         axes.set_ylabel("test accuracy, %")

@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.hub_card import origin_of
+from graphcondense.ops.fields import check_switches
 from graphcondense.ops.files import write_all
 from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in
 from graphcondense.ops.names import near
-from graphcondense.ops.switches import check_switches
 from graphcondense.ops.types import Record
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.condensed import load_bytes, save

@@ -302,6 +302,20 @@ def test_finished_candidates_are_taken_up_without_a_loop(
     assert record["choice"]["scores"] == [0.3, 0.8, 0.5]
 
 
+def test_candidates_that_were_scored_otherwise_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own: dict[str, Any] = {**QUICK, "candidates": 3, "out": tmp_path}
+    with monkeypatch.context() as before:
+        before.setattr(NodeProblem, "predictor", "GCN (60 epochs)")
+        score = Given([0.3, 0.8])
+        before.setattr(NodeProblem, "score", lambda self: score)
+        with pytest.raises(StopIteration):
+            graphcondense.condense(toy_graph(), "random", **own)
+    with pytest.raises(ValueError, match=r"seed-0: scores are by GCN \(60 epochs\) there and"):
+        graphcondense.condense(toy_graph(), "random", resume=True, **own)
+
+
 def test_what_is_not_resumed_starts_over(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         looped(tmp_path, callbacks=[Interrupt(1, 1)])

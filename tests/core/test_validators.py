@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_scores_are_the_evaluators(setting: str) -> None:
     scores = found(small)["scores"]
     assert scores == {name: by_hand.score(small, name) for name in NAMES["node"]}
     assert found(small)["score"] == pytest.approx(sum(scores.values()) / 2)
-    assert found(small)["predictor"] == "mean of GCN, MLP (seeds each: 3)"
+    assert found(small)["predictor"] == "mean of GCN, MLP (seeds each: 3), 40 epochs"
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -150,7 +151,7 @@ def test_a_choice_follows_the_judges(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_named_architectures_stand_for_a_methods_own_predictor() -> None:
     options = {"validations": 1, "validators": "GCN"}
     small = graphcondense.condense(toy_graph(), "gc-sntk-x", epochs=2, **QUICK, **options)
-    assert found(small)["predictor"] == "GCN (seeds each: 3)"
+    assert found(small)["predictor"] == "GCN (seeds each: 3), 40 epochs"
 
 
 @pytest.mark.parametrize(
@@ -296,6 +297,33 @@ def test_resumed_with_the_same_judges(tmp_path: Path) -> None:
     assert resumed.condensed["hash"] == whole.condensed["hash"]
     assert found(resumed) == found(whole)
     assert run(out=tmp_path, resume=True, **judged).condensed == resumed.condensed  # it has ended
+
+
+@pytest.mark.parametrize("judged", [{}, {"validators": ["MLP", "GCN"]}])
+def test_scores_of_another_kind_are_not_gone_on_with(judged: Any, tmp_path: Path) -> None:
+    """A version that trained for longer on the way left this checkpoint, or one that says less."""
+    stopped(tmp_path, **judged)
+    path = tmp_path / "checkpoint.pt"
+    saved = torch.load(path, weights_only=True)
+    told = saved["made"]["scored_by"]
+    assert "40 epochs" in told
+    before = told.replace("40", "60")
+    for there in (before, None):
+        saved["made"]["scored_by"] = there
+        torch.save(saved, path)
+        named = re.escape(before) if there else "what it does not say"
+        with pytest.raises(ValueError, match=f"by {named} there and by .*40 epochs.*start over"):
+            run(out=tmp_path, resume=True, **judged)
+    assert run(out=tmp_path, **judged).condensed["hash"] == run(**judged).condensed["hash"]
+
+
+def test_a_run_without_scores_goes_on_whatever_scores(tmp_path: Path) -> None:
+    stopped(tmp_path, validations=0)
+    path = tmp_path / "checkpoint.pt"
+    saved = torch.load(path, weights_only=True)
+    del saved["made"]["scored_by"]
+    torch.save(saved, path)
+    run(out=tmp_path, resume=True, validations=0)
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from functools import partial
 from pathlib import Path
@@ -222,6 +223,29 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
         assert [kept(name) for name in (*names, *names)] == [True, False, False, True, True, True]
     Store(path, {}).done()
     assert not path.exists()
+
+
+def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
+    path, found = tmp_path / "store", FitResult.once("m", 0.5, 0.25, "")
+    for key in ("a", "b", "c", "d"):
+        Store(path, {}).get(key, lambda: found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Store(path, {})
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    del lines[0]["sha256"]
+    lines[1]["result"]["spread"] = 1
+    lines[2]["evaluation"] = "0" * 16
+    path.write_text("\n".join(json.dumps(line) for line in lines) + '\n{"evaluation": "cut')
+    with pytest.warns(UserWarning, match="of 5 finished trainings") as told:
+        store = Store(path, {})
+    words = str(told[0].message)
+    for said in ("1 damaged", "1 of another evaluation", "1 in the form of an older"):
+        assert said in words
+    made: list[str] = []
+    for key in ("a", "b", "c", "d"):
+        store.get(key, lambda key=key: made.append(key) or found)
+    assert made == ["a", "b", "c"]
 
 
 def test_blank_lines_are_something_else(tmp_path: Path) -> None:

@@ -204,3 +204,14 @@ def test_coresets_are_induced(name: str) -> None:
 def test_what_cannot_be_asked_for(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         graphcondense.condense(toy_hetero(), "quotient", progress=False, **options)
+
+
+def test_fewer_than_five_validation_nodes_choose_nothing() -> None:
+    """As of one graph: of so few no choice is ever sure."""
+    data = toy_hetero()
+    labelled = next(store for store in data.node_stores if "y" in store)
+    mask = labelled.val_mask.nonzero().flatten()
+    for count in (5, 4):
+        labelled.val_mask[mask[count:]] = False
+        found = HeteroSource(as_hetero(data)).validation
+        assert (None if found is None else len(found[0])) == (5 if count == 5 else None)

@@ -43,7 +43,9 @@ def test_a_budget_is_met_twice_with_the_same_bits(name: str, kind: str, tmp_path
     assert bool(torch.isfinite(small.x).all() and torch.isfinite(small.y).all())
     told = small.condensed["data"]
     assert told["label_kind"] == data.label_kind
-    assert told["tasks"] == data.y.shape[1]
+    counted = "classes" if data.label_kind == "soft" else "tasks"
+    assert told[counted] == data.y.shape[1]
+    assert ("tasks" in told) == (counted == "tasks")
     if data.label_kind == "binary":
         assert 0 <= float(small.y.min()) <= float(small.y.max()) <= 1
     elif data.label_kind == "soft":
@@ -179,3 +181,17 @@ def test_the_closed_form_is_autograds_gradient(kind: str, holes: float) -> None:
 
     for one, two in zip(slope("closed"), slope("autograd"), strict=True):
         torch.testing.assert_close(one.double(), two.double(), rtol=1e-9, atol=1e-9)
+
+
+def test_soft_labels_of_nodes_in_no_split_are_nan_or_whole() -> None:
+    """A row that is all NaN is none and harmless; one that is NaN in part is no label."""
+    data = targets_graph("soft")
+    data.train_mask[data.train_mask.nonzero().flatten()[-3:]] = False
+    outside = ~(data.train_mask | data.val_mask | data.test_mask)
+    assert int(outside.sum()) == 3
+    usual = bits(made(data, "quotient"))
+    data.y[outside] = torch.nan
+    assert bits(made(data, "quotient")) == usual
+    data.y[outside] = torch.tensor([torch.nan, 0.5, 0.5])
+    with pytest.raises(ValueError, match=r"node \d+ has the soft label \(nan, 0.5, 0.5\)"):
+        made(data, "quotient")

@@ -23,9 +23,11 @@ from graphcondense.domains.quotient_edges import cut_off, to_siblings
 from graphcondense.domains.quotients import largest_entries
 from graphcondense.domains.teachers import RidgeTeacher, regressions, smoothed, surest
 from graphcondense.evaluate.cost import size_of
+from graphcondense.methods import quotient
 from graphcondense.methods.quotient import Quotient
 from graphcondense.ops.personalised import diffused
 from tests.cases import NodeCase, toy_graph
+from tests.targets import targets_graph
 
 
 class TestQuotient(NodeCase):
@@ -173,6 +175,28 @@ def test_without_validation_nodes_nothing_is_chosen() -> None:
     assert "without validation nodes" in small.condensed["remarks"]["teacher"]
 
 
+@pytest.mark.parametrize("kind", ["classes", "tasks", "number", "soft"])
+def test_fewer_than_five_validation_nodes_choose_nothing(kind: str) -> None:
+    """Of so few no choice is ever sure: whatever their labels say, the set is the same."""
+    others = {
+        "classes": lambda y: (y + 1) % 3,
+        "tasks": lambda y: 1 - y,
+        "number": lambda y: -5 * y - 3,
+        "soft": lambda y: y.roll(1, -1),
+    }
+
+    def made(count: int, lie: bool) -> str:
+        data = toy_graph() if kind == "classes" else targets_graph(kind)
+        data.val_mask[data.val_mask.nonzero().flatten()[count:]] = False
+        if lie:
+            data.y[data.val_mask] = others[kind](data.y[data.val_mask])
+        told: str = condense(data, nodes=9, steps=5).condensed["hash"]
+        return told
+
+    assert made(4, lie=False) == made(4, lie=True) == made(1, lie=True) == made(0, lie=False)
+    assert made(5, lie=False) != made(5, lie=True)
+
+
 def test_validation_labels_choose_the_teacher_alone() -> None:
     """Whatever they are, soft labels are those of one of the two teachers there are."""
     task = as_task(toy_graph())
@@ -234,6 +258,16 @@ def test_every_node_a_cluster_is_the_graph_itself() -> None:
     said = "real ones: each node is a cluster of its own"
     assert small.condensed["remarks"]["features"] == said
     assert "plain" not in small.condensed["remarks"]
+
+
+def test_where_nothing_is_learnt_no_spread_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(quotient, "spread_of", lambda x: asked.append(len(x)) or 1.0)
+    condense(toy_graph(n=30), nodes=30)
+    condense(toy_graph(n=30), per_class=2, epsilon=4.0, delta=1e-4, seed=0)
+    assert not asked
+    condense(toy_graph(n=30), nodes=10)
+    assert asked == [10]
 
 
 @pytest.mark.parametrize("change", ["no edges", "parts", "one feature", "equal rows", "no class"])
