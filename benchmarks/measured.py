@@ -20,7 +20,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphcondense.measured.figures import ATTACK, KENDALL, RANDOM, SCORE, WHOLE, Line, Lines
+from graphcondense.measured.figures import (
+    ATTACK,
+    KENDALL,
+    PRIVATE_ATTACK,
+    PRIVATE_SCORE,
+    RANDOM,
+    SCORE,
+    WHOLE,
+    Line,
+    Lines,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS, TARGET = ROOT / "docs", ROOT / "graphcondense" / "measured" / "measured.json"
@@ -36,6 +46,8 @@ OTHERS = (
     *("controls.json", "claims.json", "targets.json"),
 )
 """Files that are no tables of methods with their presets."""
+EPSILON = "epsilon"
+"""The folder of attacks on methods under differential privacy."""
 Found = Mapping[str, Any]
 
 
@@ -119,13 +131,14 @@ def line_of(
 
 
 def _of_json(docs: Path) -> Iterator[Lines]:
-    for path in sorted((docs / "results").glob("*.json")):
+    results = docs / "results"
+    for path in [*sorted(results.glob("*.json")), *sorted(results.glob(f"{EPSILON}/*.json"))]:
         if path.name in OTHERS:
             continue
         content = json.loads(path.read_text(encoding="utf-8"))
         rows = content if isinstance(content, list) else content.get("rows", [])
         kind = content.get("kind") if isinstance(content, dict) else None
-        source = f"results/{path.name}"
+        source = f"results/{path.relative_to(results).as_posix()}"
         if kind in READERS:
             yield from READERS[kind](source, content)
         elif rows and {"data", "nodes", "set", "test_mean"} <= rows[0].keys():
@@ -276,10 +289,13 @@ def of_search(source: str, content: Found) -> Iterator[Lines]:
 
 
 def of_privacy(source: str, content: Found) -> Iterator[Lines]:
-    """Areas under the ROC curve of an attack, and the accuracy of the attacked models."""
+    """Areas under the ROC curve of an attack, and the accuracy of the attacked models. Those of
+    :data:`EPSILON` are no results of methods as they come, and told apart."""
+    private = source.startswith(f"results/{EPSILON}/")
+    area, score = (PRIVATE_ATTACK, PRIVATE_SCORE) if private else (ATTACK, SCORE)
     for what, metric, mean in (
-        (ATTACK, "area under the ROC curve", "auc"),
-        (SCORE, "accuracy", "test"),
+        (area, "area under the ROC curve", "auc"),
+        (score, "accuracy", "test"),
     ):
         yield {
             "source": source,

@@ -5,13 +5,18 @@ The code is that of ``benchmarks/reliability/kills.py``, which kills far more of
 
 from __future__ import annotations
 
+import os
 import random
+import resource
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import graphcondense
+from graphcondense.core import clock
 from tests.scripts import benchmarks
 
 
@@ -34,6 +39,43 @@ def test_a_killed_run_ends_in_the_same_bits(kills: ModuleType, at: int) -> None:
         if counted.met:
             break
     assert counted.met
+
+
+@pytest.mark.parametrize("method", ["gcond", "quotient"])
+def test_what_killed_processes_took_is_in_the_record(
+    kills: ModuleType, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the operating system counts it: seconds of the processor, and of the clock on the wall."""
+    monkeypatch.setattr(clock, "EVERY", 0.02)
+    loop = {"epochs": 40, "outer": 4, "validations": 0, "checkpoint_seconds": 0.2}
+    options = loop if method == "gcond" else {}
+    make = kills.condensed(kills.graph, method, nodes=20, progress=False, **options)
+    case = kills.Case(method, make, resumes=bool(options))
+    kills.ready()
+    spent, passed = _of_children(), 0.0
+    for share in (0.5, 0.7, None):
+        began = time.monotonic()
+        number = kills.forked(lambda: make(tmp_path, kills.goes_on(case, tmp_path)))
+        ended = os.waitpid(number, 0)[1] if share is None else kills.killed_after(number, share)
+        passed += time.monotonic() - began
+        assert os.WIFSIGNALED(ended) == (share is not None)
+    assert ended == 0
+    spent = _of_children() - spent
+    record = graphcondense.load(tmp_path / "run").condensed
+    lost = record.get("lost", {"seconds": 0.0, "processor_seconds": 0.0})
+    assert spent > 1.2
+    if not case.resumes:  # all that the killed ones took
+        assert lost["processor_seconds"] > 0.8
+    # A fork's own work is the operating system's; what came after the last note nobody knows.
+    assert 0.8 * spent - 0.2 <= record["processor_seconds"] <= spent
+    assert 0.5 * passed <= record["seconds"] <= passed
+    assert lost["seconds"] <= record["seconds"]
+
+
+def _of_children() -> float:
+    """Processor seconds of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.slow(seconds=110)

@@ -87,6 +87,21 @@ def test_rows_are_chosen_and_measured_anew(
     assert not reliability.chooses("part")
 
 
+def test_kills_of_several_commits_are_added_and_told(reliability: ModuleType) -> None:
+    """Each with its own, whoever adds: the sums are no sums by hand."""
+    kills = reliability.module("kills")
+    row = reliability.Row(what="a", tried=0, failed=0, said="", test="t")
+    row = kills.added(row, 0, "", "day, one")  # a run that had ended before its moment came
+    row = kills.added(row, 3, "", "day, one")
+    assert (row["tried"], row["measured"], reliability.remarks(row)) == (3, "day, one", "")
+    old = {key: value for key, value in row.items() if key != "counts"}
+    row = kills.added(reliability.Row(**old), 2, "", "day, two")
+    row = kills.added(row, 1, "other bits", "day, two")
+    row = kills.added(row, 4, "", "day, two")
+    assert (row["tried"], row["failed"], row["measured"]) == (10, 1, "day, two")
+    assert reliability.remarks(row) == "other bits; 3 of day, one; 7 of day, two"
+
+
 def test_what_another_benchmark_stored_says_when(
     reliability: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,5 +265,6 @@ def test_every_row_says_its_day_and_a_commit_as_it_was(reliability: ModuleType) 
         rows = reliability.read(reliability.OUT / f"{part}.json")["rows"]
         assert {row["what"] for row in rows} == every, part
     rows = reliability.read(reliability.OUT / "kills.json")["rows"]
+    assert all(sum(row["counts"].values()) == row["tried"] for row in rows if "counts" in row)
     assert sum(row["tried"] for row in rows) >= 200
     assert not sum(row["failed"] for row in rows)

@@ -22,6 +22,7 @@ from graphcondense.data import graph_hash
 from graphcondense.evaluate import evaluate
 from graphcondense.nn.batched import MODELS
 from graphcondense.saved.condensed import load_bytes
+from graphcondense.uses import membership_inference
 from graphcondense.zoo.entry import hash_of, in_order
 from tests.cases import script, toy_graph
 from tests.targets import targets_graph
@@ -348,9 +349,26 @@ def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorde
     row = next(row for row in report.rows if row.label == "condensed")
     assert entry.scores["SGC"]["mean"] == round(100 * row.test_selected, 2)
     assert "2 trainings of 5 epochs" in entry.protocol
+    assert entry.notes == []
+    membership_inference({"gecc": made}, data, folds=2, seeds=2, epochs=5, random_draws=0).keep(run)
+    path = zoo.push(run, tmp_path, name="attacked", notes=["Made by hand."], **ORIGIN)
+    first, said = zoo.entries(tmp_path)["attacked"].notes
+    assert first == "Made by hand."
+    assert re.match(
+        r"Membership inference on a GCN: logistic attack in 2 folds, \d+ members and as many "
+        r"non-members, 2 trainings of 5 epochs \(seeds 0, 1\)\. AUC in %, where 50 is a guess: "
+        r"gecc [\d.]+( ± [\d.]+)?, whole [\d.]+",
+        said,
+    )
+    assert "Membership inference on a GCN" in path.with_suffix(".md").read_text()
+    made.condensed["privacy"] = {"epsilon": 4.0}
+    graphcondense.save(made, run)
+    zoo.push(run, tmp_path, name="private", **ORIGIN)
+    assert "outside the account" in zoo.entries(tmp_path)["private"].notes[1]
     with pytest.warns(UserWarning, match="it is not of the set that is stored"):
         zoo.push(run, tmp_path, name="b", compact=True, **ORIGIN)
     assert zoo.entries(tmp_path)["b"].scores == {}
+    assert zoo.entries(tmp_path)["b"].notes == []
 
 
 def test_a_single_training_has_no_spread(tmp_path: Path, capsys: Any) -> None:

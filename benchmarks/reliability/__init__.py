@@ -49,6 +49,7 @@ class Row(TypedDict):
         said: what else there is to say, such as what failed or what was refused.
         test: the test of the suites that runs the same code, as ``FILE::NAME``.
         measured: when, and of which commit; :func:`keep` says it of rows that do not.
+        counts: of a row that several runs added to, what was tried by day and commit.
     """
 
     what: str
@@ -57,6 +58,7 @@ class Row(TypedDict):
     said: str
     test: str
     measured: NotRequired[str]
+    counts: NotRequired[dict[str, int]]
 
 
 Chosen = Callable[[str], bool]
@@ -198,12 +200,19 @@ def shown(found: Sequence[Part]) -> Any:
 
     head = ("What", "Tried", "Failed", "Remarks", "Measured", "Again with", "Test")
     rows = [
-        (row["what"], f"{row['tried']:,}", f"{row['failed']:,}", row["said"],
+        (row["what"], f"{row['tried']:,}", f"{row['failed']:,}", remarks(row),
          row.get("measured", ""), code(f"--only {part['command'].rpartition(' ')[2]}"),
          code(row["test"]))
         for part in found for row in part["rows"]
     ]  # fmt: skip
     return Table(head, rows, [True, False, False, True, True, True, True])
+
+
+def remarks(row: Row) -> str:
+    """What there is to say of a row; of what was tried at several commits how often at each."""
+    counts = row.get("counts", {})
+    parts = [f"{count} of {of}" for of, count in counts.items()] if len(counts) > 1 else []
+    return "; ".join(filter(None, (row["said"], *parts)))
 
 
 INTRO = """\

@@ -25,6 +25,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import when  # beside this folder
+
 from reliability import Chosen, Row, keep, kept
 
 TITLE = "Kills"
@@ -329,6 +331,18 @@ def _killed_bench(rng: random.Random, kills: Kills) -> str:
     return killed_bench(*bench_undisturbed(), rng, kills)
 
 
+def added(row: Row, met: int, wrong: str, stamp: str) -> Row:
+    """The row with further kills, of a day and commit, and what was wrong with the last, if
+    anything."""
+    before = row.get("counts") or ({row["measured"]: row["tried"]} if row["tried"] else {})
+    counts = {**before, stamp: before.get(stamp, 0) + met}
+    return Row(
+        what=row["what"], tried=row["tried"] + met, failed=row["failed"] + bool(wrong),
+        said=wrong or row["said"], test=row["test"], measured=stamp,
+        counts={of: count for of, count in counts.items() if count},
+    )  # fmt: skip
+
+
 def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
     """The cases take turns; counts are added to those that are there."""
     deadline = time.monotonic() + seconds
@@ -355,10 +369,7 @@ def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, A
                 wrong = attempt(rng, kills)
             except (ValueError, OSError) as error:  # what cannot be opened any more
                 wrong = f"{type(error).__name__}: {error}"
-            row.pop("measured", None)  # that of the last kill counts
-            row["tried"] += kills.met
-            row["failed"] += bool(wrong)
-            row["said"] = wrong or row["said"]
+            rows[what] = row = added(row, kills.met, wrong, when.stamp())
             keep(NAME, [row])
             if time.monotonic() >= deadline:
                 break

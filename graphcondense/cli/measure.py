@@ -25,6 +25,7 @@ class Measure:
         training: fields of the training that are flags; all by default.
         on_device: whether the function takes a device and shows progress.
         one_method: whether it takes runs of one method alone.
+        on_card: whether cards of the runs say what was found.
         space: names of the flags for the fields of its ``space``, if it has one.
     """
 
@@ -33,6 +34,7 @@ class Measure:
     training: Collection[str] | None = None
     on_device: bool = True
     one_method: bool = False
+    on_card: bool = False
     space: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,7 +47,7 @@ SPACE = {
 }
 MEASURES = {
     "properties": Measure("compare_properties", "properties", training=(), on_device=False),
-    "privacy": Measure("membership_inference", "privacy"),
+    "privacy": Measure("membership_inference", "privacy", on_card=True),
     "serve": Measure("measure_serving", "serving"),
     "nas": Measure(
         "search_architectures",
@@ -115,7 +117,10 @@ def command_measure(verb: str, argv: list[str]) -> object:
             found = flags["function"].thing(small, run.task, **given)
     except ImportError as error:  # a missing extra is the user's to install
         raise ValueError(str(error)) from error
-    return run.write(found, how.writes)  # type: ignore[arg-type]
+    written = run.write(found, how.writes)  # type: ignore[arg-type]
+    if how.on_card:
+        run.renew_cards(how.writes)
+    return written
 
 
 def one_method(run: Opened) -> list[object]:

@@ -55,6 +55,15 @@ class Opened:
         """
         return write_result(result, self.args, self.folder, name)
 
+    def renew_cards(self, name: str) -> None:
+        """Write the cards of the runs anew that have a ``NAME.json`` beside them."""
+        from graphcondense.saved.condensed import file_of, renew_card
+
+        for path in (Path(path).expanduser() for path in self.args.runs):
+            beside = _is_ours(path) and file_of(path).with_name(f"{name}.json").is_file()
+            if beside and is_main():
+                tell(f"written: {renew_card(path)}")
+
 
 def write_result(result: Result, args: Namespace, folder: Path | None, name: str) -> object:
     """As :meth:`Opened.write`, into ``folder``."""

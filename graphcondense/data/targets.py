@@ -39,6 +39,9 @@ HAVE: Mapping[str, str] = {
 ROUNDED = 0.005
 """How far a probability may be off that is rounded to two decimals; in bfloat16 it is less."""
 
+EXACT = 1e-6
+"""How far float32 is off: the last probability may be one less the sum of the others."""
+
 BINS = 5
 """Groups of equal size that regression targets fall into, as classes do in classification."""
 
@@ -217,14 +220,17 @@ def check_values(y: Tensor, label_kind: LabelKind, what: str) -> Tensor:
 
 
 def add_up(y: Tensor) -> Tensor:
-    """Which rows of ``y [n, C]`` are probabilities of classes ``[n]``: none below 0, and their sum
-    is one, but for what rounding each to two decimals does, and never as far off as 0.5.
+    """Which rows of ``y [n, C]`` are probabilities of classes ``[n]``: none below 0 but by
+    :data:`EXACT`, and their sum is one, but for what rounding each to two decimals does, and never
+    as far off as 0.5.
 
     >>> add_up(torch.tensor([[0.13, 0.88], [0.1, 0.88], [0.5, torch.nan]])).tolist()
     [True, False, False]
+    >>> add_up(torch.tensor([[1 + 1e-7, -1e-7], [1.001, -0.001]])).tolist()
+    [True, False]
     """
-    off = min(ROUNDED * y.shape[1], 0.5) + 1e-6  # sums of decimals are not exact
-    return (y >= 0).all(1) & ((y.double().sum(1) - 1).abs() < off)
+    off = min(ROUNDED * y.shape[1], 0.5) + EXACT  # sums of decimals are not exact
+    return (y >= -EXACT).all(1) & ((y.double().sum(1) - 1).abs() < off)
 
 
 def probabilities(y: Tensor, what: str) -> Tensor:
@@ -251,6 +257,7 @@ def probabilities(y: Tensor, what: str) -> Tensor:
             "rounding; divide weights by the sum of their row (of a tensor "
             "y / y.sum(1, keepdim=True)), and leave all of a row NaN where there is no label"
         )
+    y = y.clamp(min=0)
     return y / y.sum(1, keepdim=True)
 
 

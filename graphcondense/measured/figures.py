@@ -21,6 +21,8 @@ from typing import NotRequired, TypedDict
 SCORE, KENDALL, ATTACK = "score", "kendall", "attack"
 """What is measured: a test score; Kendall's tau of a search among architectures; the area under the
 ROC curve of a membership inference."""
+PRIVATE_ATTACK, PRIVATE_SCORE = "attack at epsilon", "score at epsilon"
+"""The area and the test score of methods under differential privacy, beside themselves without."""
 RANDOM, WHOLE = "random", "whole"
 """What stands beside methods in a table: as many random examples, and all of the data."""
 
@@ -53,7 +55,8 @@ class Lines(TypedDict):
         kind: of data, as methods have it.
         data: name of the data set.
         budget: in words.
-        what: :data:`SCORE`, :data:`KENDALL` or :data:`ATTACK`.
+        what: :data:`SCORE`, :data:`KENDALL`, :data:`ATTACK`, :data:`PRIVATE_ATTACK` or
+            :data:`PRIVATE_SCORE`.
         metric: of the score.
         models: in order, the main one first.
         others: those of them that are no network.
@@ -74,14 +77,14 @@ class Lines(TypedDict):
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
     """One model trained on one condensed set. All figures are in per cent, larger is better but for
-    :data:`ATTACK`.
+    attacks.
 
     Attributes:
         label: what was trained on: ``method``, and after a space what differs from its defaults.
         kind: of data: ``"node"``, ``"graph"``, ``"image"`` or ``"rows"``.
         data: name of the data set.
         budget: in words, such as ``"70 nodes"`` or ``"10 a class"``.
-        what: :data:`SCORE`, :data:`KENDALL` or :data:`ATTACK`.
+        what: as :class:`Lines` has it.
         metric: of the score, such as ``"accuracy"``.
         model: what was trained.
         main: whether it is the first model of its table.

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from graphcondense.measured.figures import (
+    PRIVATE_ATTACK,
+    PRIVATE_SCORE,
     RANDOM,
     SCORE,
     Measurement,
@@ -167,6 +169,32 @@ def model_rows(
         (model, share_text(own), cells_text(own), cells_text(filter(collapsed, own)) or "-")
         for model, own in found.items()
     ]
+
+
+def private_rows(
+    method: str, known: Iterable[Measurement] | None = None
+) -> list[tuple[str, str, str, str]]:
+    """What a method gives away and keeps under differential privacy, the least noise first: its
+    epsilon or ``"none"``, data and budget, the area of a membership inference, the accuracy.
+
+    >>> [row[0] for row in private_rows("gecc") if row[1] == "cora, 7 nodes"]
+    ['none', '10', '4', '1']
+    """
+    name = method.lower().replace("_", "-")
+    own = [
+        one
+        for one in (measurements() if known is None else known)
+        if one.named == name and one.what in (PRIVATE_ATTACK, PRIVATE_SCORE)
+    ]
+    scores = {(one.label, one.cell, one.model): one for one in own if one.what == PRIVATE_SCORE}
+    found = []
+    for one in own:
+        score = scores.get((one.label, one.cell, one.model))
+        epsilon = one.label.removeprefix(name).removeprefix(" epsilon ")
+        if one.what == PRIVATE_ATTACK and score is not None:
+            noise = -float(epsilon) if epsilon else -math.inf
+            found.append((one.where, noise, (epsilon or "none", one.where, one.text, score.text)))
+    return [row for *_, row in sorted(found)]
 
 
 def cells_text(found: Iterable[Measurement]) -> str:

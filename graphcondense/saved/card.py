@@ -9,6 +9,7 @@ from pathlib import Path
 from graphcondense.measured.works import COLLAPSE, HEAD, kind_of_record, model_rows, warnings_of
 from graphcondense.ops.markdown import code, escaped
 from graphcondense.ops.tables import Table
+from graphcondense.saved.attack import Attack, attack_lines
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.condensed_graph import MAPPING
 from graphcondense.saved.forms import GRAPH, Contents
@@ -43,9 +44,23 @@ def settings(record: Mapping[str, object]) -> dict[str, object]:
 
 
 def card(
-    path: Path, record: Mapping[str, object], contents: Contents, stored: Tensors, sha256: str
+    path: Path,
+    record: Mapping[str, object],
+    contents: Contents,
+    stored: Tensors,
+    sha256: str,
+    attack: Attack | None = None,
 ) -> str:
-    """The card of the file ``path`` in Markdown; ``stored`` are the tensors as they are stored."""
+    """The card of the file ``path`` in Markdown.
+
+    Args:
+        path: of the ``.safetensors`` file.
+        record: of the set.
+        contents: what it opens as.
+        stored: the tensors as they are stored.
+        sha256: of the file.
+        attack: what a membership inference told of it; ``None`` where nothing was measured.
+    """
     rows = dict(flat(record))
     told = settings(record)
     what, opened = (
@@ -79,6 +94,7 @@ def card(
         *_column_lines(record),
         *_example_lines(record, contents.tensors),
         *_works_lines(record),
+        *attack_lines(path, record, attack),
         Table(("record", "value"), [(name, str(value)) for name, value in told.items()]).markdown(),
         "",
         f"SHA-256 of {code(path.name)}: `{sha256}`",

@@ -32,9 +32,10 @@ from torch_geometric.data import Data
 
 from graphcondense.ops.device import usable
 from graphcondense.ops.fields import check_switches, checked
-from graphcondense.ops.files import write_all
+from graphcondense.ops.files import write_all, write_whole
 from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
+from graphcondense.saved.attack import attacked
 from graphcondense.saved.card import DAMAGED, card
 from graphcondense.saved.checks import Tensors
 from graphcondense.saved.compact import narrowed, parts_of, unpack, widened
@@ -94,7 +95,7 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
             "condensed set comes first"
         )
     check_switches("save", compact=compact)
-    path = _file(path)
+    path = file_of(path)
     contents = contents_of(small)
     if "x" not in contents.tensors and contents.form is GRAPH and not isinstance(small, Data):
         if (
@@ -142,7 +143,8 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
     head[SEAL] = _seal(head, tensors)
     # One entry: safetensors writes several in an order that changes from run to run.
     blob = to_bytes(tensors, {FORMAT: json.dumps(head)})
-    text = card(path, record, contents, stored, hashlib.sha256(blob).hexdigest())
+    attack = attacked(path, lambda: graph_hash(load_bytes(blob, path)))
+    text = card(path, record, contents, stored, hashlib.sha256(blob).hexdigest(), attack)
     if contents.left_out:
         warnings.warn(
             f"{path} is without {', '.join(contents.left_out)[:300]}: a file holds dense tensors, "
@@ -154,6 +156,36 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
     except OSError as error:
         raise ValueError(f"cannot write into the folder {path.parent}: {error}") from error
     return path
+
+
+def renew_card(path: str | Path) -> Path:
+    """Write the card of a saved set anew, with what was measured on it since (``privacy.json``).
+
+    Args:
+        path: the ``.safetensors`` file, or the folder of a ``condensed.safetensors``.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        ValueError: as for :func:`load`, or a folder that cannot be written.
+    """
+    path = file_of(path)
+    small = load(path)
+    blob = path.read_bytes()
+    contents, tensors = contents_of(small), from_bytes(blob)
+    stored = {
+        part: tensors[part]
+        for name in contents.tensors
+        for part in ((name,) if name in tensors else parts_of(name))
+    }
+    attack = attacked(path, lambda: graph_hash(small))
+    sha256 = hashlib.sha256(blob).hexdigest()
+    text = card(path, small.condensed, contents, stored, sha256, attack)
+    try:
+        return write_whole(path.with_suffix(".md"), text)
+    except OSError as error:
+        raise ValueError(f"cannot write into the folder {path.parent}: {error}") from error
 
 
 def load(
@@ -184,7 +216,7 @@ def load(
         TypeError: a path that is none.
     """
     check = bool(checked("check", check, bool))
-    asked, path = path, _file(path)
+    asked, path = path, file_of(path)
     if not path.is_file():
         of = "" if Path(asked).suffix else f": {asked} is no folder of a condensed set"
         raise ValueError(f"there is no file {path}{of}{those_below(path.parent)}")
@@ -253,7 +285,7 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 def believed(path: str | Path) -> str:
     """What :func:`load` has to believe of a file, in words; empty where its checksum covers all."""
-    with safetensors.safe_open(_file(path), "pt") as file:
+    with safetensors.safe_open(file_of(path), "pt") as file:
         head: Any = read_json((file.metadata() or {})[FORMAT], "its header")
     if SEAL in head:
         return ""
@@ -364,7 +396,12 @@ def those_below(folder: Path) -> str:
     return f"; those below it are {', '.join(found)}" if found else ""
 
 
-def _file(path: str | Path) -> Path:
+def file_of(path: str | Path) -> Path:
+    """The file of a saved set: the path itself, or ``condensed.safetensors`` in a folder.
+
+    Raises:
+        ValueError: a name that ends otherwise.
+    """
     path = path_of(path, "load(path)", "a .safetensors file or the folder of one")
     if path.suffix == ".safetensors" and not path.is_dir():
         return path

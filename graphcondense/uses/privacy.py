@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch_geometric.data import Data
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask, classified
+from graphcondense.evaluate.cost import graph_hash
 from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import Column, percent, points
@@ -24,6 +26,8 @@ from graphcondense.ops.figures import bars
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
+from graphcondense.saved.attack import FILE
+from graphcondense.saved.condensed import file_of, load, renew_card
 from graphcondense.uses import results
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ class PrivacyRow(results.Trainings):
         loss_auc: of the attack that learns nothing and calls nodes of low cross-entropy members
             (Yeom et al., CSF 2018).
         member_accuracy: of the attacked model on the members.
+        hashes: of the condensed graphs; none of what stands beside them.
     """
 
     members: int
@@ -52,6 +57,7 @@ class PrivacyRow(results.Trainings):
     loss_auc: float
     loss_auc_std: float | None
     member_accuracy: float
+    hashes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,31 @@ class Privacy(results.OnGraph):
         else:
             notes.append("control: left out, there are too few validation nodes in some class")
         return notes
+
+    def keep(self, path: str | Path) -> Path:
+        """Write the numbers beside a saved graph, and its card anew, which then has them.
+
+        Args:
+            path: of the ``.safetensors`` file that :func:`graphcondense.save` wrote, or its folder.
+
+        Returns:
+            The ``privacy.json``.
+
+        Raises:
+            ValueError: no row is of that graph alone.
+        """
+        small = load(path)
+        own = graph_hash(small)
+        if not any(row.hashes == (own,) for row in self.rows):
+            attacked = [f"{row.label} ({', '.join(row.hashes)})" for row in self.rows if row.hashes]
+            raise ValueError(
+                f"{path} has the graph {own}, and what was attacked is {'; '.join(attacked)}: "
+                "attack the saved graph, alone under its name"
+            )
+        file = file_of(path).with_name(FILE)
+        self.to_json(file)
+        renew_card(path)
+        return file
 
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):
@@ -209,7 +240,8 @@ def membership_inference(
                 logits = trainer.predict(model, graph, asked, seeds=seeds)[:, place]
                 found.append(_attacked(logits, real.y[nodes], len(members), attack, folds, seed))
                 bar.update()
-            rows.append(_row(label, [len(part[0]) for _, _, part in work], found))
+            hashes = tuple(map(graph_hash, named.get(label, ())))
+            rows.append(_row(label, [len(part[0]) for _, _, part in work], found, hashes))
     return Privacy(
         **results.facts_of(real),
         model=kind.__name__,
@@ -338,7 +370,9 @@ def _attacked(
     )
 
 
-def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> PrivacyRow:
+def _row(
+    label: str, members: Sequence[int], found: Sequence[Floats], hashes: tuple[str, ...]
+) -> PrivacyRow:
     everything = np.concatenate(found)
     mean = everything.mean(0).tolist()
     spread = everything.std(0, ddof=1).tolist() if len(everything) > 1 else [None] * 4
@@ -350,4 +384,5 @@ def _row(label: str, members: Sequence[int], found: Sequence[Floats]) -> Privacy
         loss_auc=mean[1],
         loss_auc_std=spread[1],
         member_accuracy=mean[2],
+        hashes=hashes,
     )

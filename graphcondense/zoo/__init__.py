@@ -29,8 +29,10 @@ from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in
 from graphcondense.ops.names import near
 from graphcondense.ops.types import Record
+from graphcondense.saved.attack import OUTSIDE, attacked, is_private
+from graphcondense.saved.condensed import file_of, load_bytes, save
 from graphcondense.saved.condensed import load as load_condensed
-from graphcondense.saved.condensed import load_bytes, save
+from graphcondense.saved.content import graph_hash
 from graphcondense.saved.forms import Small, contents_of, given_contents
 from graphcondense.saved.paths import path_of
 from graphcondense.version import __version__
@@ -144,7 +146,8 @@ def push(
             by default those of the ``evaluation.json``
             in the folder of a run, if they are of this very set.
         protocol: what the scores are, in words; needed with ``scores``.
-        notes: sentences for the card.
+        notes: sentences for the card; the ``privacy.json`` in the folder of a run adds what a
+            membership inference told of this very set.
         compact: store it at half the width (:func:`graphcondense.save`).
         overwrite: whether another set or entry of this name may be replaced.
 
@@ -178,8 +181,11 @@ def push(
         path = save(made, Path(draft) / f"{name}.safetensors", compact=compact)
         blob, stored = path.read_bytes(), _tensors(path)
         opened = load_condensed(path)
-    if scores is None and run is not None:
-        given, protocol = _measured(run, opened.condensed)
+    said: list[str] = []
+    if run is not None:
+        said = _attacked(run, opened)
+        if scores is None:
+            given, protocol = _measured(run, opened.condensed)
     contents = contents_of(opened)
     edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
     features = stored.get("x", stored.get("x_value"))
@@ -201,7 +207,7 @@ def push(
         command=_command(record, data) if command is None else command,
         scores=given,
         protocol=protocol,
-        notes=list(notes),
+        notes=[*notes, *said],
         made_with=str(versions.get("graphcondense", __version__)),
     )
     check_entry(entry, "push")
@@ -281,6 +287,14 @@ def _command(record: Record, data: str) -> str:
         f"graphcondense condense {record['method']} --data {data} --nodes {nodes} "
         f"--seed {record['seed']}"
     )
+
+
+def _attacked(run: Path, small: Small) -> list[str]:
+    """What the ``privacy.json`` in the folder of a run says of its set, if it has one."""
+    found = attacked(file_of(run), lambda: graph_hash(small))
+    if found is None:
+        return []
+    return [found.sentence, *([OUTSIDE] if is_private(small.condensed) else [])]
 
 
 def _measured(run: Path, record: Record) -> tuple[Scores, str]:

@@ -100,6 +100,21 @@ def test_probabilities_may_be_rounded(y: torch.Tensor) -> None:
     torch.testing.assert_close(task.y[~task.y.isnan().all(1)], known)
 
 
+def test_one_less_a_sum_is_a_probability() -> None:
+    """Of float32 it may be below 0 by rounding; what is further below is none."""
+    most = torch.tensor([[0.1, 0.2, 0.7], [0.7, 0.1, 0.2], [1 / 3, 1 / 3, 1 / 3]])
+    last = 1 - most[:, :1] - most[:, 1:2] - most[:, 2:]
+    assert bool((last < 0).any())
+    assert bool((last > -1e-6).all())
+    y = torch.cat([most, last], 1)[torch.arange(16) % 3]
+    task = as_task(graph(y), label_kind="soft")
+    torch.testing.assert_close(task.y, y.clamp(min=0), rtol=1e-6, atol=0)
+    assert bool((task.y >= 0).all())
+    y[3] = torch.tensor([0.1, 0.2, 0.7001, -0.0001])
+    with pytest.raises(ValueError, match="node 3 has the soft label"):
+        as_task(graph(y), label_kind="soft")
+
+
 def test_rows_far_from_one_are_no_probabilities() -> None:
     assert add_up(torch.tensor([[0.5, 0.51], [0.5, 0.52], [0.5, 0.48]])).tolist() == [1, 0, 0]
     assert not add_up(torch.zeros(1, 1000))

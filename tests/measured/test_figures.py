@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from graphcondense.measured.figures import best_known, measurements, measurements_of
+from graphcondense.measured.works import private_rows
 
 ROOT = Path(__file__).parents[2]
 HEAD = "| trained on | GCN | KernelRidge * | nodes | edges | KiB | seconds |\n" + "|---" * 7 + "|"
@@ -125,6 +126,26 @@ def test_searches_and_attacks(script: ModuleType, tmp_path: Path) -> None:
         ("attack", "gecc"): 70.0,
         ("score", "gecc"): 80.0,
     }
+
+
+def test_attacks_at_epsilons_are_told_apart(script: ModuleType, tmp_path: Path) -> None:
+    """They are no results of methods as they come, and stand in no ranking."""
+    row = {"graphs": 1, "trainings": 3, "auc_std": 0.01, "test_std": 0.02}
+    labels = {"gecc": (0.7, 0.8), "gecc, epsilon 10": (0.6, 0.7), "gecc, epsilon 4": (0.5, 0.6)}
+    privacy = {
+        "kind": "Privacy", "data": "cora", "nodes": 10, "model": "GCN",
+        "rows": [{**row, "label": k, "auc": a, "test": t} for k, (a, t) in labels.items()],
+    }  # fmt: skip
+    (tmp_path / "results" / "epsilon").mkdir(parents=True)
+    found = measurements_of(script.tables_of(put(tmp_path, "epsilon/privacy.json", privacy)))
+    assert {m.what for m in found} == {"attack at epsilon", "score at epsilon"}
+    assert {m.source for m in found} == {"results/epsilon/privacy.json"}
+    assert private_rows("GECC", found) == [
+        ("none", "cora, 10 nodes", "70.0 ± 1.0", "80.0 ± 2.0"),
+        ("10", "cora, 10 nodes", "60.0 ± 1.0", "70.0 ± 2.0"),
+        ("4", "cora, 10 nodes", "50.0 ± 1.0", "60.0 ± 2.0"),
+    ]
+    assert private_rows("gcond", found) == []
 
 
 def test_the_page_of_a_bench(script: ModuleType, tmp_path: Path) -> None:

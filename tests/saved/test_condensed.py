@@ -18,10 +18,10 @@ from torch_geometric.loader import DataLoader
 
 import graphcondense
 from graphcondense.data import CondensedDataset, graph_hash, tensor_bytes
-from graphcondense.saved.condensed import load, save
+from graphcondense.saved.condensed import load, renew_card, save
 from graphcondense.saved.content import assignment_matrix
 from tests.cases import toy_graph as toy_data
-from tests.saved.made import RECORD, bags, make, same
+from tests.saved.made import RECORD, bags, make, make_set, same
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,6 +69,23 @@ def test_folder_and_card(tmp_path):
     ):
         assert line in card
     assert str(tmp_path) not in card
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("form", ["graph", "by row", "further", "graphs"])
+def test_a_card_that_is_renewed_is_the_same_card(tmp_path, form, compact):
+    small = make_set() if form == "graphs" else make(40)
+    if form == "by row":
+        small.x = torch.eye(40)
+    if form == "further":
+        small.pos = torch.rand(40, 2)
+    path = save(small, tmp_path, compact=compact)
+    card, before = path.with_suffix(".md"), path.read_bytes()
+    text = card.read_text()
+    card.unlink()
+    assert renew_card(tmp_path) == card
+    assert card.read_text() == text
+    assert path.read_bytes() == before
 
 
 def test_save_leaves_its_input_alone_and_is_repeatable(tmp_path):

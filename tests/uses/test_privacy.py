@@ -10,9 +10,12 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
+import graphcondense
 from graphcondense import cli
 from graphcondense.data import as_task
 from graphcondense.evaluate import NodeEvaluator, random_subgraph
+from graphcondense.evaluate.result import percent
+from graphcondense.saved.condensed import renew_card
 from graphcondense.uses import privacy as module
 from graphcondense.uses.privacy import (
     attack_auc,
@@ -218,6 +221,128 @@ def test_errors(arguments, message):
         membership_inference(small(), real(), widht=3)
 
 
+# --- the card --------------------------------------------------------------------------------
+
+
+def saved(folder, **record):
+    """A graph with the record that runs write, as far as cards read it."""
+    graph = small()
+    graph.condensed = {"method": "gecc", "kind": "node", "data": {"name": "toy"}, **record}
+    return graphcondense.save(graph, folder), graph
+
+
+def test_the_card_says_what_was_found_or_that_nothing_was(tmp_path):
+    path, graph = saved(tmp_path)
+    card, before = path.with_suffix(".md"), path.read_bytes()
+    assert "not measured on this graph. `graphcondense privacy .`" in card.read_text()
+    found = membership_inference({"gecc": graph}, real(), **FAST)
+    assert found.keep(tmp_path) == tmp_path / "privacy.json"
+    text = card.read_text()
+    assert "not measured on this graph" not in text
+    assert (
+        "Membership inference on a GCN: logistic attack in 2 folds, 30 members and as many "
+        "non-members, 2 trainings of 3 epochs (seeds 0, 1). An AUC of 50 % is a guess."
+    ) in text
+    row = found.rows[0]
+    area, test = percent(row.auc, row.auc_std), percent(row.test, row.test_std)
+    line = next(line for line in text.splitlines() if line.startswith("| gecc | 1 | 2 | 30 |"))
+    assert f"| {area} |" in line
+    assert line.endswith(f"| {test} |")
+    assert all(f"| {label} | 1 | 2 |" in text for label in ("random", "whole", "control"))
+    assert path.read_bytes() == before  # neither the file nor its hash
+    # Saved once more it is told again, and another graph in its place has nothing of it.
+    graphcondense.save(graph, path)
+    assert card.read_text() == text
+    graph.x = graph.x + 1
+    graphcondense.save(graph, path)
+    assert "not measured on this graph" in card.read_text()
+
+
+def test_only_this_very_graph_alone_is_told(tmp_path):
+    path, graph = saved(tmp_path)
+    other = small()
+    other.x = other.x + 1
+    pooled = membership_inference({"gecc": [graph, other]}, real(), **FAST)
+    with pytest.raises(ValueError, match=r"what was attacked is gecc \(.*, .*\): attack the saved"):
+        pooled.keep(path)
+    assert not (tmp_path / "privacy.json").exists()
+    pooled.to_json(tmp_path / "privacy.json")
+    renew_card(path)
+    assert "not measured on this graph" in path.with_suffix(".md").read_text()
+    # Beside another it is, and the other is not told.
+    both = membership_inference({"ours": graph, "theirs": other}, real(), **FAST)
+    both.keep(path)
+    text = path.with_suffix(".md").read_text()
+    assert "| ours | 1 |" in text
+    assert "theirs" not in text
+
+
+def test_a_single_file_is_told_how(tmp_path):
+    path, graph = saved(tmp_path / "toy.safetensors")
+    card = path.with_suffix(".md")
+    assert "`graphcondense privacy toy.safetensors --json privacy.json`" in card.read_text()
+    membership_inference({"gecc": graph}, real(), **{**FAST, "seeds": 1}).keep(path)
+    assert "1 training of 3 epochs (seed 0)" in card.read_text()
+
+
+def test_numbers_outside_the_account_are_called_so(tmp_path):
+    path, graph = saved(tmp_path, privacy={"epsilon": 4.0, "delta": 1e-5})
+    card = path.with_suffix(".md")
+    text = card.read_text()
+    assert "gives away and keeps at other epsilons" in text
+    assert all(f"| {epsilon} | cora, 7 nodes |" in text for epsilon in ("none", "10", "4", "1"))
+    assert "outside the account" not in text
+    membership_inference({"gecc": graph}, real(), **FAST).keep(path)
+    assert "outside the account of epsilon" in card.read_text()
+    plain, _ = saved(tmp_path / "plain")
+    assert "other epsilons" not in plain.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize(
+    "record", [{"kind": "link"}, {"data": {"label_kind": "soft"}}, {"kind": 3}]
+)
+def test_what_no_command_attacks_has_no_section(tmp_path, record):
+    path, graph = saved(tmp_path)
+    graph.y = torch.eye(3)[graph.y] if "data" in record else graph.y
+    graph.condensed |= record
+    graphcondense.save(graph, path)
+    assert "Membership inference" not in path.with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "Serving"}, {"kind": []}, {"rows": 3}, {"rows": [3]}, {"rows": [[]]}, {"rows": []},
+        {"rows": ["label"]}, {"table": []}, {"table": 7}, {"table": [["a"]] * 5}, {"notes": "text"},
+        {"table": [3] * 5}, {"seeds": 3}, {"settings": []}, {"settings": {}}, {"model": None},
+    ],
+)  # fmt: skip
+def test_a_file_that_is_none_of_the_command_is_not_told(tmp_path, change):
+    path, graph = saved(tmp_path)
+    file = membership_inference({"gecc": graph}, real(), **FAST).keep(path)
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps({**content, **change}))
+    renew_card(path)
+    told = "Membership inference on a None" if "model" in change else "not measured on this graph"
+    assert told in path.with_suffix(".md").read_text()
+    for broken in ("", "[", "[]", "null", "[" * 10**5, "\x00"):
+        file.write_text(broken)
+        renew_card(path)
+        assert "not measured on this graph" in path.with_suffix(".md").read_text()
+
+
+def test_what_it_says_is_escaped(tmp_path):
+    path, graph = saved(tmp_path)
+    file = membership_inference({"gecc": graph}, real(), **FAST).keep(path)
+    content = json.loads(file.read_text())
+    content |= {"model": "<script>", "notes": ["a\n# b", "| c | <b>"]}
+    content["table"][0][0] = "<img>|"
+    file.write_text(json.dumps(content))
+    renew_card(path)
+    text = path.with_suffix(".md").read_text()
+    assert not any(sign in text for sign in ("<script>", "<img>", "<b>", "\n# b"))
+
+
 def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ["--data", "digits", "--nodes", "20", "--validations", "0", "--no-progress"]
@@ -228,5 +353,11 @@ def test_command(tmp_path, monkeypatch, capsys):
     content = json.loads((tmp_path / "run/privacy.json").read_text())
     assert [r["label"] for r in content["rows"]][:3] == ["kcenter", "random", "whole"]
     assert (tmp_path / "run/privacy.png").exists()
+    card = tmp_path / "run/condensed.md"
+    assert "| kcenter | 1 | 1 |" in card.read_text()
+    assert "1 training of 2 epochs" in card.read_text()
+    again = ["--overwrite", "--out", "run"]
+    assert cli.main(["condense", "kcenter", *words, "--seed", "1", *again]) == 0
+    assert "not measured on this graph" in card.read_text()
     assert cli.main(["privacy", "run", "--folds", "1"]) == 2
     assert "error: folds=1" in capsys.readouterr().err
