@@ -39,8 +39,34 @@ def all_methods() -> dict[tuple[str, str], type[Method]]:
 
 @cache
 def _load_own() -> None:
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        importlib.import_module(module.name)
+    for file in _files():
+        importlib.import_module(f"{__name__}.{file}")
+
+
+def _files() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(__path__)]
+
+
+def load(name: str) -> None:
+    """Import the method of a name and its variants, where they are in a file of that name: all
+    files together take longer than many a method."""
+    for file in files_of(name):
+        importlib.import_module(f"{__name__}.{file}")
+
+
+def files_of(name: str) -> list[str]:
+    """Files of this package that begin as a method's name does, or it as they.
+
+    >>> files_of("gcond-x"), files_of("GC-SNTK")
+    (['gcond'], ['gcsntk'])
+    """
+    short = _letters(name.lower())
+    known = {file: _letters(file) for file in _files()}
+    return [f for f, own in known.items() if own.startswith(short) or short.startswith(own)]
+
+
+def _letters(name: str) -> str:
+    return name.replace("-", "").replace("_", "")
 
 
 @lru_cache(maxsize=1)
@@ -146,17 +172,17 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
     >>> find_method("gcond-x", "node")[1]["structure"]
     'identity'
     """
-    wanted, known = name.lower().replace("_", "-"), set[str]()
-    for (main, of), cls in all_methods().items():
-        if kind not in (None, of):
-            continue
-        spelled = {main: {}, **cls.variants}
-        known |= set(spelled)
-        if wanted in spelled:
-            return cls, dict(spelled[wanted])
+    wanted = name.lower().replace("_", "-")
+    load(wanted)
+    if (found := _imported(wanted, kind)) is not None:
+        return found
+    every = all_methods().items()
+    if (found := _imported(wanted, kind)) is not None:
+        return found
+    known = {n for (main, of), c in every if kind in (None, of) for n in (main, *c.variants)}
     alike = near(wanted, known, like=0.4) or sorted(known)
     data = f" for {kind} data" if kind else ""
-    others = [of for (_, of), c in all_methods().items() if wanted in (c.name, *c.variants)]
+    others = [of for (_, of), c in every if wanted in (c.name, *c.variants)]
     if kind and others:
         raise ValueError(
             f"unknown method {name!r}{data}: it is for {' and '.join(others)} data; for {kind} "
@@ -166,6 +192,15 @@ def find_method(name: str, kind: str | None = None) -> tuple[type[Method], dict[
         f"unknown method {name!r}{data}; did you mean {', '.join(alike)}? A method of your own "
         "has to be imported first, or named with --plugin FILE on the command line"
     )
+
+
+def _imported(wanted: str, kind: str | None) -> tuple[type[Method], dict[str, Any]] | None:
+    """What :func:`find_method` returns, of the methods that have been imported."""
+    for (main, of), cls in sorted(REGISTRY.items()):
+        spelled = {main: {}, **cls.variants}
+        if kind in (None, of) and wanted in spelled:
+            return cls, dict(spelled[wanted])
+    return None
 
 
 make_callable(__name__, methods)

@@ -199,21 +199,22 @@ class GradientMatching:
         small, residual = syn.batch(), SLOPES[learner.criterion]
         design = model.design(*small.inputs)
         mine = ClassRows(design, small.classes, real.num_classes, small.y)
-        weights = [learner.params[f"lins.{i}.weight"] for i in range(len(model.lins))]
-        bias = [learner.params.get(f"lins.{i}.bias") for i in range(len(model.lins))]
-        theirs = self._cache["real"]
+        # Constants here: the loss is one of the synthetic set.
+        fixed = {name: weight.detach() for name, weight in learner.params.items()}
+        weights = [fixed[f"lins.{i}.weight"] for i in range(len(model.lins))]
+        chain = chained(weights, [fixed.get(f"lins.{i}.bias") for i in range(len(model.lins))])
         with torch.no_grad():
-            targets = theirs.layer_gradients(weights, bias, residual)
+            targets = self._cache["real"].chain_gradients(chain, residual)
         share = (
             mine.counts / mine.counts.sum() if self.shares else (mine.counts > 0).to(mine.counts)
         )
         loss = share.new_zeros(())
         later: Tensor | None = None
-        for grads, target, weight in reversed(
-            list(zip(mine.layer_gradients(weights, bias, residual), targets, weights, strict=True))
-        ):
-            loss = loss + share @ cosine_of_grams(grads, target, later, self.eps).to(share)
-            later = weight if later is None else later @ weight
+        found = mine.chain_gradients(chain, residual)
+        for i in reversed(range(len(weights))):
+            loss = loss + share @ cosine_of_grams(found[i], targets[i], later, self.eps).to(share)
+            if i:
+                later = weights[i] if later is None else later @ weights[i]
         return loss
 
 
@@ -235,26 +236,26 @@ def cosine_of_grams(
         later: ``B [C, h]``, the product of the later weights; ``None`` is the identity.
         eps: see :func:`cosine`.
     """
-    small, small_norm = _unit(small.double())
-    target, target_norm = _unit(target.double())
+    small, target = small.double(), target.double()
     later = None if later is None else later.double()
-    relative = eps / (small_norm * target_norm)
-
-    def rows(left: Tensor, right: Tensor) -> Tensor:
-        """``b_j^T (left right^T) b_j`` for every row ``j``, ``[K, h]``."""
-        if later is None:
-            return (left * right).sum(-1)
-        return ((left @ right.transpose(1, 2) @ later) * later).sum(1)
-
-    return _one_minus(rows(small, target), rows(small, small), rows(target, target), relative).sum(
-        1
-    )
+    cross, _ = _products(small, target, later)
+    own, mine = _products(small, small, later)
+    theirs, its = _products(target, target, later)
+    # Relative to the whole gradients of a class: a row of them is small beside the others.
+    mine, its = mine.clamp_min(TINY), its.clamp_min(TINY)
+    scale = (mine * its).sqrt()
+    return _one_minus(cross / scale, own / mine, theirs / its, eps / scale).sum(1)
 
 
-def _unit(g: Tensor) -> tuple[Tensor, Tensor]:
-    """``g [K, C, d]`` at norm one for each class, and the norms ``[K, 1]``."""
-    norm = g.square().sum((1, 2)).clamp_min(TINY).sqrt()
-    return g / norm[:, None, None], norm[:, None]
+def _products(left: Tensor, right: Tensor, later: Tensor | None) -> tuple[Tensor, Tensor]:
+    """``b_j^T (left right^T) b_j`` for every row ``j``, ``[K, h]``, and the inner product of
+    ``left`` and ``right`` as a constant ``[K, 1]``."""
+    if later is None:
+        rows = (left * right).sum(-1)
+        return rows, rows.detach().sum(1, keepdim=True)
+    gram = left @ right.mT
+    whole = gram.detach().diagonal(dim1=1, dim2=2).sum(1, keepdim=True)
+    return ((gram @ later) * later).sum(1), whole
 
 
 class ClassRows:
@@ -297,7 +298,14 @@ class ClassRows:
         Layers are linear maps of the design, ``H_l = H A_l^T + 1 c_l^T``, so none is formed:
         ``G_l = (R^T H) A_{l-1}^T + (R^T 1) c_{l-1}^T``, and outputs are those of one layer.
         """
-        *earlier, (last, constant) = chained(weights, bias)
+        return self.chain_gradients(chained(weights, bias), slope)
+
+    def chain_gradients(
+        self, chain: Sequence[tuple[Tensor, Tensor | None]], slope: Slope = of_classes
+    ) -> list[Tensor]:
+        """:meth:`layer_gradients`, of what the first maps are together
+        (:func:`~graphcondense.ops.linear.chained`)."""
+        *earlier, (last, constant) = chain
         first, totals = [], []
         for rows, labels in self.classes:
             outputs = rows @ last.T if constant is None else rows @ last.T + constant

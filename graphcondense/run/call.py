@@ -15,8 +15,8 @@ from graphcondense.core.engine import Callback
 from graphcondense.core.method import Method, checked_callbacks
 from graphcondense.data.kind import kind_of_data
 from graphcondense.data.task import NodeTask
-from graphcondense.kinds import Kind, import_evaluators, kind_named, problem_of
-from graphcondense.methods import all_methods, find_method
+from graphcondense.kinds import KINDS, Kind, import_evaluators, kind_named, problem_of
+from graphcondense.methods import all_methods, find_method, load
 from graphcondense.ops.budget import BUDGETS
 from graphcondense.ops.fields import brief
 from graphcondense.ops.threads import fixed_order
@@ -112,7 +112,7 @@ def condense(
     (20, 'random')
     """
     checked_callbacks(callbacks)
-    clock = _started()
+    clock = _started(method)
     given, chosen = _apart(options)
     run = checked(Run, given)
     if not isinstance(method, str | Method | None):
@@ -218,8 +218,8 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
     from graphcondense.saved.content import graph_hash
 
     checked_callbacks(callbacks)
-    clock = _started()
     record = record_to_update(small)
+    clock = _started(record["method"])
     given, chosen = _apart(options)
     asked = record["budget"]["asked"]
     if chosen.keys() & {*BUDGETS}:
@@ -278,8 +278,11 @@ def _apart(options: Mapping[str, object]) -> tuple[Record, Record]:
 _SWAPPED = "the data come first and the method second: condense(data, method)"
 
 
-def _started() -> Clock:
-    """A clock that starts now, when everything is imported: imports are no part of a run's time."""
-    all_methods()
+def _started(method: object) -> Clock:
+    """A clock that starts now, when a method, or those that run where none is named, and evaluators
+    are imported: imports are no part of a run's time."""
+    for name in [method] if isinstance(method, str) else [kind.default for kind in KINDS.values()]:
+        if name:
+            load(name)
     import_evaluators()
     return Clock()

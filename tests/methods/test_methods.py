@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +20,7 @@ from graphcondense.core.method import COSTS, REGISTRY, Method
 from graphcondense.data.node_reading import as_task
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.evaluate import GraphEvaluator, NodeEvaluator
-from graphcondense.methods import all_methods, find_method
+from graphcondense.methods import all_methods, files_of, find_method
 from graphcondense.methods.gcond import GCond
 from graphcondense.run import build, presets
 from tests.cases import CASES, GraphCase, ImageCase, NodeCase, toy_graph, toy_graphs, toy_images
@@ -449,3 +450,27 @@ def test_forms_of_one_name_have_presets_of_their_own() -> None:
 def test_a_preset_wins_over_a_variant_and_loses_to_a_field() -> None:
     built = build("gcond-x", "node", preset="paper", nodes=7, epochs=5)
     assert (built.structure, built.init_hops, built.epochs) == ("identity", 0, 5)  # type: ignore[attr-defined]
+
+
+def test_a_method_is_in_a_file_of_its_name_for_all_kinds_or_none() -> None:
+    """Else one of several forms would be found where another is asked for first."""
+    found = {}
+    for (main, kind), cls in all_methods().items():
+        if cls.__module__.startswith("graphcondense."):
+            file = cls.__module__.rpartition(".")[2]
+            for name in (main, *cls.variants):
+                found[name, kind] = file in files_of(name)
+    assert found["gcond-x", "node"]
+    for name in {name for name, _ in found}:
+        assert len({here for (other, _), here in found.items() if other == name}) == 1, name
+
+
+def test_a_method_is_found_without_importing_all() -> None:
+    code = """
+import sys
+from graphcondense.methods import find_method
+print(find_method("GCond_X")[0].name, "graphcondense.methods.mtt" in sys.modules)
+print(find_method("a-convmatch")[0].name, "graphcondense.methods.mtt" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["gcond", "False", "convmatch", "True"], done.stderr
