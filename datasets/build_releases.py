@@ -8,8 +8,8 @@ Writes ``release-1.pt``, ``release-2.pt``, ... in the order of the folders, whic
 their dotted names; tests are left out. A link goes from a definition to one that it names. Features
 are the tf-idf of words of names and docstrings, fitted on training nodes of the first release;
 classes are its largest subpackages that every release has, and what lies elsewhere has none. Which
-split a node is in follows from its name, so that it never moves. Source files are parsed as text and
-never run.
+split a node is in follows from its name, so that it never moves. Source files are parsed as text
+and never run.
 """
 
 from __future__ import annotations
