@@ -11,15 +11,13 @@ import pandas as pd
 import torch
 
 import graphcondense
-from graphcondense.data import as_task
+from graphcondense.data import as_task, load
 from graphcondense.evaluate import NodeEvaluator
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--root", help="folder that has Cora; without it, scikit-learn's digits")
 parser.add_argument("--data", help="a set of one graph; by default Cora")
-parser.add_argument(
-    "--releases", nargs="+", help="files of a graph whose nodes have names, in order"
-)
+parser.add_argument("--releases", nargs="+", help="graphs whose nodes have names, in order")
 parser.add_argument("--method", default="gecc", help="quotient, gecc, or a coarsening")
 parser.add_argument("--nodes", type=int, default=70, help="condensed nodes of the largest graph")
 parser.add_argument("--order", choices=("drawn", "stored"), default="drawn", help="of parts")
@@ -28,11 +26,10 @@ parser.add_argument("--epochs", type=int, default=300, help="of each training")
 args = parser.parse_args()
 
 if args.releases:
-    graphs = [as_task(graphcondense.data.load(file)) for file in args.releases]
+    graphs = [as_task(load(file)) for file in args.releases]
     called = [pd.Index(graph.facts.ids) for graph in graphs]
 else:
-    name = args.data or ("cora" if args.root else "digits")
-    whole = as_task(graphcondense.data.load(name, args.root))
+    whole = as_task(load(args.data or ("cora" if args.root else "digits"), args.root))
     order = torch.arange(whole.num_nodes)
     if args.order == "drawn":
         order = torch.randperm(len(order), generator=torch.Generator().manual_seed(0))

@@ -726,3 +726,21 @@ def test_leaves_of_the_same_nodes_may_have_more_edges(venues: HeteroTask) -> Non
     plain, select = FreeHGC(bytes=9**9), FreeHGC(bytes=9**9, others="select")
     assert plain.edge_bytes(real, 20) == 20 * 20 * 600
     assert select.edge_bytes(real, 20) == 20 * 1765
+
+
+def test_a_node_has_one_leaf_of_a_type_at_most(venues: HeteroTask) -> None:
+    """Papers are means made for venues, so that the relation has at most one edge a venue, and not
+    one for each pair; a relation between two types of leaves is reckoned with by pairs."""
+    got = {}
+    for others in ("auto", "select"):
+        for most in (3_000, 10_000):
+            small = graphcondense.condense(
+                venues, "freehgc", bytes=most, others=others, progress=False
+            )
+            assert small.condensed["bytes"] <= most
+            got[others, most] = len(small["venue"].x)
+        if others == "auto":
+            edges = small["paper", "in", "venue"].edge_index
+            assert edges[1].unique(return_counts=True)[1].max() == 1
+    with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 1,040 bytes"):
+        graphcondense.condense(venues, "freehgc", bytes=1_039, progress=False)
