@@ -127,20 +127,18 @@ class HeteroMethod(Method[HeteroSource]):
             label_kind=real.task.label_kind,
         )
 
-    def most_edges(self, task: HeteroTask, relation: Relation, counts: Mapping[str, int]) -> int:
+    def most_edges(self, real: HeteroSource, relation: Relation, counts: Mapping[str, int]) -> int:
         """Edges that a relation has at most where there are ``counts`` nodes of each type: by
         default each pair that it joins, and no more than the real one has, since no real node is
         part of several small ones."""
         source, _, end = relation
         pairs = counts[source] * counts[end]
-        return min(pairs, int(task.graph.relations[relation].nnz))
+        return min(pairs, int(real.task.graph.relations[relation].nnz))
 
     def edge_bytes(self, real: HeteroSource, n: int) -> int:
         """Bytes that all relations may take where there are ``n`` nodes of the target type."""
-        counts, task = self.counts(real, n), real.task
-        return EDGE_BYTES * sum(
-            self.most_edges(task, relation, counts) for relation in task.graph.relations
-        )
+        counts, relations = self.counts(real, n), real.task.graph.relations
+        return EDGE_BYTES * sum(self.most_edges(real, relation, counts) for relation in relations)
 
     def of_target(self, budget: B, real: HeteroSource) -> B:
         """The budget with the number of nodes of the target type alone."""

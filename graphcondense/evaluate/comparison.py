@@ -65,6 +65,11 @@ class Evaluated(Protocol):
     """What is read of a report, see :class:`~graphcondense.evaluate.report.Report`."""
 
     @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        ...
+
+    @property
     def data(self) -> str: ...
     @property
     def metric(self) -> str: ...

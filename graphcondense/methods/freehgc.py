@@ -12,8 +12,6 @@ from torch import Generator
 
 from graphcondense.core.method import LABEL_KINDS
 from graphcondense.core.types import Synthetic
-from graphcondense.data.hetero_parts import order_of
-from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.domains.hetero import HeteroMethod, HeteroSource, HeteroSynthetic, Ids
 from graphcondense.domains.hetero_fields import (
     Made,
@@ -100,21 +98,21 @@ class FreeHGC(HeteroMethod):
     others: Literal["auto", "select", "synthesise"] = "auto"
     dims: Count = 64
 
-    def most_edges(self, task: HeteroTask, relation: Relation, counts: Mapping[str, int]) -> int:
+    def most_edges(self, real: HeteroSource, relation: Relation, counts: Mapping[str, int]) -> int:
         """A node has at most one leaf of a type that was made for its own; leaves may be means of
         the same nodes, and so have more further edges than the real nodes."""
-        leaves, (source, _, end) = self._leaves(task), relation
+        leaves, (source, _, end) = self._leaves(real), relation
         pairs = counts[source] * counts[end]
         for leaf, other in ((source, end), (end, source)):
             if leaves.get(leaf) == other:
                 return min(pairs, counts[other])
         if source in leaves or end in leaves:
             return pairs
-        return super().most_edges(task, relation, counts)
+        return super().most_edges(real, relation, counts)
 
-    def _leaves(self, task: HeteroTask) -> dict[str, str]:
+    def _leaves(self, real: HeteroSource) -> dict[str, str]:
         """Types whose nodes are means, and the type by whose nodes each is made."""
-        parents, fathers = roles(task.graph, task.target)
+        parents, fathers = roles(real.task.graph, real.task.target)
         selected = {"auto": fathers, "select": {*parents}, "synthesise": set[str]()}[self.others]
         return {k: p for k, p in parents.items() if p is not None and k not in selected}
 
@@ -133,9 +131,9 @@ class FreeHGC(HeteroMethod):
         linked = both_ways(task.graph)
         nodes = self._targets(real, linked, draws)
         counts = self.counts(real, len(nodes))
-        leaves = self._leaves(task)
+        leaves = self._leaves(real)
         made: dict[str, Made] = {task.target: picked(nodes, task.num_nodes)}
-        for kind in order_of(task.graph, task.target):
+        for kind in roles(task.graph, task.target)[0]:
             if kind not in leaves:
                 near = self._influential(linked, task.target, kind, nodes, counts[kind])
                 made[kind] = picked(near, task.graph.counts[kind])
