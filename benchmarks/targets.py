@@ -251,7 +251,8 @@ def table(rows: Sequence[Row]) -> list[str]:
     tail = ["nodes", "edges", "KiB", "runs", "s to condense", "s in all", "GiB"]
     how = ", ".join(f"{k} {v}" for k, v in sorted(first["options"].items()))
     about = f"**{first['data']}, {first['budget']:,} {small}{', ' + how if how else ''}**: "
-    about += f"test {best.name} of {first['tested']:,} {best.of or first['units']}"
+    tested = "graphs" if first["kind"] == "graph" else best.of or first["units"]
+    about += f"test {best.name} of {first['tested']:,} {tested}"
     every = sorted({m["val_every"] for row in rows for m in row["models"].values() if m["seconds"]})
     epochs = "updates" if first["kind"] == "graph" else "epochs"
     if every:

@@ -70,7 +70,8 @@ def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for block in blocks:
         if "data_with_more_nodes" in block:  # the graph that a user has
             names["small"] = graphcondense.condense(part(0.5), "gecc", nodes=6, progress=False)
-            names["data_with_more_nodes"] = part(1.0)
+            names["data_with_more_nodes"] = names["data_now"] = part(1.0)
+            names["names_before"] = names["names_now"] = [f"n{i}" for i in range(60)]
         if "mmap_mode" in block:
             names.update(saved(tmp_path))
         exec(compile(block, f"{page}.md", "exec"), names)

@@ -774,3 +774,21 @@ def test_files_of_heterogeneous_graphs_on_the_command_line(
     assert end == (2 if said else 0)
     assert re.search(said, capsys.readouterr().err)
     assert (tmp_path / "run").exists() == (not said)
+
+
+def test_a_node_has_one_leaf_of_a_type_at_most(venues: HeteroTask) -> None:
+    """Papers are means made for venues, so that the relation has at most one edge a venue, and not
+    one for each pair; a relation between two types of leaves is reckoned with by pairs."""
+    got = {}
+    for others in ("auto", "select"):
+        for most in (3_000, 10_000):
+            small = graphcondense.condense(
+                venues, "freehgc", bytes=most, others=others, progress=False
+            )
+            assert small.condensed["bytes"] <= most
+            got[others, most] = len(small["venue"].x)
+        if others == "auto":
+            edges = small["paper", "in", "venue"].edge_index
+            assert edges[1].unique(return_counts=True)[1].max() == 1
+    with pytest.raises(ValueError, match=r"smallest budget is 2 examples, .* take 1,040 bytes"):
+        graphcondense.condense(venues, "freehgc", bytes=1_039, progress=False)

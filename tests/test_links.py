@@ -629,4 +629,4 @@ def test_the_command_line(
     cli.main(["show", "run"])
     assert "convmatch" in capsys.readouterr().out
     assert cli.main(["properties", "run"]) == 2
-    assert "works on runs of one graph" in capsys.readouterr().err
+    assert "is for one graph with labelled nodes; " in capsys.readouterr().err

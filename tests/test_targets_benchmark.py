@@ -119,6 +119,9 @@ def test_floors_are_in_every_table_of_their_data(targets: ModuleType) -> None:
     assert "GCN R² | GCN RMSE" in parts[1]
     assert "| mean | 0.000 | 1.000 | - | - |" in parts[1]
     assert "| whole | 0.400 | 1.000 | 5 | 6 | 2 | 1 x 1 | - |" in parts[1]
+    assert parts[0].startswith("**sizes, 5 nodes**: test R² of 90 nodes")
+    molecules, _ = targets.table([row("random", 0.1, kind="graph")])
+    assert molecules.startswith("**sizes, 5 graphs**: test R² of 90 graphs")
 
 
 def test_committed_tables_are_fresh(targets: ModuleType, tmp_path: Path) -> None:

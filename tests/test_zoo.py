@@ -26,6 +26,7 @@ from graphcondense.uses import membership_inference
 from graphcondense.zoo.entry import hash_of, in_order
 from tests.cases import script, toy_graph
 from tests.targets import targets_graph
+from tests.toys import toy_hetero
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = {"package": zoo.FOLDER, "repository": REPOSITORY / "datasets" / "zoo"}
@@ -403,6 +404,19 @@ def test_a_push_that_was_killed_is_done_again(small: Any, tmp_path: Path) -> Non
         zoo.load("a", folder=tmp_path)
     zoo.push(other, tmp_path, name="a", overwrite=True, **ORIGIN)
     assert graph_hash(zoo.load("a", folder=tmp_path)) == graph_hash(other)
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_edges_of_all_relations_are_counted(compact: bool, tmp_path: Path) -> None:
+    made: Any = graphcondense.condense(toy_hetero(), "quotient", nodes=9, progress=False)
+    zoo.push(made, tmp_path, name="toy-9", compact=compact, **ORIGIN)
+    entry = zoo.entries(tmp_path)["toy-9"]
+    edges = sum(store.edge_index.shape[1] for store in made.edge_stores)
+    assert edges > 0
+    assert (entry.nodes, entry.edges) == (9, edges)
+    assert entry.dtype == ("bfloat16" if compact else "float32")
+    card = (tmp_path / "toy-9.md").read_text()
+    assert f"to {made.num_nodes} nodes and {edges} edges of all types" in card
 
 
 def test_what_is_no_set_is_told(small: Any, tmp_path: Path) -> None:

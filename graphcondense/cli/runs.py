@@ -270,8 +270,8 @@ def _one_graph_alone(command: str, what: str, kind: str) -> str:
     from graphcondense.data.kind import data_kind
 
     return (
-        f"{command} works on runs of one graph; {what} holds {data_kind(kind).words}, for which "
-        "there are evaluate and report"
+        f"{command} is for {data_kind('node').words}; {what} holds {data_kind(kind).words}, for "
+        "which there are condense, evaluate, compare, bench, report, export and zoo"
     )
 
 

@@ -24,7 +24,7 @@ from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.ops.budget import Budget
 from graphcondense.ops.coarsen import few_dimensions
 from graphcondense.ops.fields import Count, CountByName, brief, plain
-from graphcondense.ops.hetero import HeteroGraph, Rows
+from graphcondense.ops.hetero import HeteroGraph, Relation, Rows
 from graphcondense.ops.names import nearest
 from graphcondense.ops.paired import CHOOSING
 
@@ -129,21 +129,18 @@ class HeteroMethod(Method[HeteroSource]):
             label_kind=real.task.label_kind,
         )
 
-    @property
-    def overlaps(self) -> bool:
-        """Whether a real node may be part of several small ones, so that a relation may have more
-        edges than the real one."""
-        return False
+    def most_edges(self, real: HeteroSource, relation: Relation, counts: Mapping[str, int]) -> int:
+        """Edges that a relation has at most where there are ``counts`` nodes of each type: by
+        default each pair that it joins, and no more than the real one has, since no real node is
+        part of several small ones."""
+        source, _, end = relation
+        pairs = counts[source] * counts[end]
+        return min(pairs, int(real.task.graph.relations[relation].nnz))
 
     def edge_bytes(self, real: HeteroSource, n: int) -> int:
-        """Bytes that all relations may take where there are ``n`` nodes of the target type: each
-        pair of nodes that a relation joins, and no more edges than the real relation has."""
-        counts = self.counts(real, n)
-        edges = 0
-        for (source, _, end), matrix in real.task.graph.relations.items():
-            pairs = counts[source] * counts[end]
-            edges += pairs if self.overlaps else min(pairs, int(matrix.nnz))
-        return EDGE_BYTES * edges
+        """Bytes that all relations may take where there are ``n`` nodes of the target type."""
+        counts, relations = self.counts(real, n), real.task.graph.relations
+        return EDGE_BYTES * sum(self.most_edges(real, relation, counts) for relation in relations)
 
     def of_target(self, budget: B, real: HeteroSource) -> B:
         """The budget with the number of nodes of the target type alone."""

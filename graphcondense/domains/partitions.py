@@ -41,7 +41,7 @@ def old_groups(real: NodeSource, before: CondensedGraph) -> Array:
     if new < 0:
         raise ValueError(
             f"the condensed graph stands for {len(old)} nodes, and there are now "
-            f"{real.num_examples}: update takes graphs that have grown, old nodes first; "
+            f"{real.num_examples}: say with old_nodes= which node of before each one is, or "
             "condense anew"
         )
     return np.pad(old, (0, new), constant_values=-1)

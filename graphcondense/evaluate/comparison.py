@@ -65,6 +65,11 @@ class Evaluated(Protocol):
     """What is read of a report, see :class:`~graphcondense.evaluate.report.Report`."""
 
     @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        ...
+
+    @property
     def data(self) -> str: ...
     @property
     def metric(self) -> str: ...
@@ -127,6 +132,7 @@ class Comparison(Scored):
         alpha: error rate of all verdicts together.
         margin: difference below which two sets are called equivalent.
         rows: one a pair of sets and a model.
+        called: what test examples are called.
     """
 
     data: str
@@ -134,6 +140,12 @@ class Comparison(Scored):
     alpha: float
     margin: float
     rows: tuple[Verdict, ...]
+    called: str = "nodes"
+
+    @property
+    def examples(self) -> str:
+        """What test examples are called."""
+        return self.called
 
     @property
     def score(self) -> Score:
@@ -279,6 +291,7 @@ def compare(
         alpha=alpha,
         margin=margin,
         rows=tuple(_decided(rows, alpha, SCORES[report.metric])),
+        called=report.examples,
         test_examples=report.test_examples,
         test_unlabelled=report.test_unlabelled,
     )

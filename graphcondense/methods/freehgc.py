@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +29,7 @@ from graphcondense.domains.hetero_fields import (
     small_graph,
 )
 from graphcondense.ops.fields import Chance, Count, NonNegative
-from graphcondense.ops.hetero import HeteroGraph
+from graphcondense.ops.hetero import HeteroGraph, Relation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +98,23 @@ class FreeHGC(HeteroMethod):
     others: Literal["auto", "select", "synthesise"] = "auto"
     dims: Count = 64
 
-    @property
-    def overlaps(self) -> bool:
-        """Leaves may be means of the same nodes."""
-        return self.others != "select"
+    def most_edges(self, real: HeteroSource, relation: Relation, counts: Mapping[str, int]) -> int:
+        """A node has at most one leaf of a type that was made for its own; leaves may be means of
+        the same nodes, and so have more further edges than the real nodes."""
+        leaves, (source, _, end) = self._leaves(real), relation
+        pairs = counts[source] * counts[end]
+        for leaf, other in ((source, end), (end, source)):
+            if leaves.get(leaf) == other:
+                return min(pairs, counts[other])
+        if source in leaves or end in leaves:
+            return pairs
+        return super().most_edges(real, relation, counts)
+
+    def _leaves(self, real: HeteroSource) -> dict[str, str]:
+        """Types whose nodes are means, and the type by whose nodes each is made."""
+        parents, fathers = roles(real.task.graph, real.task.target)
+        selected = {"auto": fathers, "select": {*parents}, "synthesise": set[str]()}[self.others]
+        return {k: p for k, p in parents.items() if p is not None and k not in selected}
 
     def memory_bytes(self, real: HeteroSource) -> int:
         """The export; the relations, thinned and as they are turned; fields of all paths."""
@@ -118,17 +131,16 @@ class FreeHGC(HeteroMethod):
         linked = both_ways(task.graph)
         nodes = self._targets(real, linked, draws)
         counts = self.counts(real, len(nodes))
-        parents, fathers = roles(task.graph, task.target)
+        leaves = self._leaves(real)
         made: dict[str, Made] = {task.target: picked(nodes, task.num_nodes)}
-        for kind, parent in parents.items():
-            selects = self.others == "select" or (self.others == "auto" and kind in fathers)
-            if parent is None or selects:
+        for kind in roles(task.graph, task.target)[0]:
+            if kind not in leaves:
                 near = self._influential(linked, task.target, kind, nodes, counts[kind])
                 made[kind] = picked(near, task.graph.counts[kind])
             else:
-                above = made[parent]
+                parent = leaves[kind]
                 made[kind] = merged_leaves(
-                    task.graph, kind, parent, above, counts[kind], self.dims, draws
+                    *(task.graph, kind, parent, made[parent], counts[kind], self.dims, draws)
                 )
         graph = small_graph(task.graph, made)
         return HeteroSynthetic(graph, task.target, task.y[torch.from_numpy(nodes)])

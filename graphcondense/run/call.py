@@ -21,6 +21,7 @@ from graphcondense.ops.budget import BUDGETS
 from graphcondense.ops.fields import brief
 from graphcondense.ops.threads import fixed_order
 from graphcondense.ops.types import JsonValue, Record
+from graphcondense.run.changed import as_now, old_numbers
 from graphcondense.run.job import Job
 from graphcondense.run.method import build, default_method, largest, section_of, with_budget
 from graphcondense.run.options import Run, checked, device_of
@@ -28,6 +29,7 @@ from graphcondense.run.refusals import (
     idle_choice,
     no_method,
     record_to_update,
+    refuse_columns,
     refuse_idle,
     refuse_labels,
     refuse_open,
@@ -195,17 +197,27 @@ def _refuse_early(kind: Kind, method: str | Method | None, run: Run) -> None:
         refuse_whole(type(wanted), wanted.name, run)
 
 
-def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **options: object) -> S:
-    """The condensed graph of a graph that has grown, from the condensed graph of before.
+def update(
+    small: S,
+    data: object,
+    *,
+    old_nodes: object = None,
+    callbacks: Sequence[Callback] = (),
+    **options: object,
+) -> S:
+    """The condensed graph of a graph that has changed, from the condensed graph of before.
 
     The method and its hyper-parameters are those of ``small``'s record, and so is the budget unless
     another is given: a ratio grows with the data, a number of nodes does not.
 
     Args:
         small: what :func:`condense` or :func:`update` returned, or a loaded one.
-        data: the larger data, of the same features; their first nodes are those of before in
-            their order. Where numbers of nodes, ids, columns of tables or ``assignment`` show that
-            they are not, this is an error.
+        data: the data now, of the same features. Unless ``old_nodes`` says otherwise, their first
+            nodes are those of before in their order; where numbers of nodes, ids, columns of tables
+            or ``assignment`` show that they are not, this is an error.
+        old_nodes: which node of the data before each node now is ``[N]``, whole numbers, each at
+            most once, and -1 for a new one, as ``pandas.Index(ids_before).get_indexer(ids_now)``
+            says it. Nodes before that none is have gone, and leave their groups.
         **options: a new budget, other fields of the method, and fields of :class:`Run`.
 
     Returns:
@@ -213,7 +225,7 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
 
     Raises:
         ValueError: a condensed graph without a record, or of a method that cannot go on; data that
-            are not those of before and more.
+            are not those of before and more; ``old_nodes`` that are not what it says above.
     """
     from graphcondense.saved.content import graph_hash
 
@@ -251,10 +263,16 @@ def update(small: S, data: object, *, callbacks: Sequence[Callback] = (), **opti
         refuse_idle(problem, method, run, given, callbacks, loops=False)
         about = problem.about()
         refuse_other(record["data"], about)
-        facts = getattr(problem.task, "facts", None)
-        refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
+        refuse_columns(record["data"], about)
+        before = small
+        if old_nodes is None:
+            facts = getattr(problem.task, "facts", None)
+            refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
+        else:
+            nodes = record["data"].get("nodes")
+            before = as_now(small, old_numbers(old_nodes, about["nodes"], nodes), nodes)
         job = Job(problem, method, name, run, preset=record.get("preset"))
-        grown = once(job, (), clock, small)
+        grown = once(job, (), clock, before)
         grown.condensed["updated_from"] = graph_hash(small)
         return cast(S, grown)
 

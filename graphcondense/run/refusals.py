@@ -234,25 +234,21 @@ def refuse_ungrown(
 ) -> None:
     """Raise a ValueError where data are not those of before with nodes behind them.
 
-    Only what can be seen is looked at: numbers of nodes, columns of tables, and ids.
+    Only what can be seen is looked at: numbers of nodes, and ids.
 
     Args:
         small: the condensed set.
         before, now: what records say of the data.
         ids: what the nodes there are now are called.
     """
-    fix = "update takes graphs that have grown, old nodes first; condense anew"
+    fix = (
+        "update takes old nodes first, in their order; otherwise say with old_nodes= which node of "
+        "before each one is, or condense anew"
+    )
     old, new = before.get("nodes"), now.get("nodes")
     if isinstance(old, int) and isinstance(new, int) and new < old:
         raise ValueError(
             f"the condensed graph stands for {old} nodes, and there are now {new}: {fix}"
-        )
-    names, others = (_columns(about) for about in (before, now))
-    if names is not None and names != others:
-        differ = sorted({*names} ^ {*(others or ())}) or names
-        raise ValueError(
-            f"the columns of the table are others than those of before ({brief(differ[0])}): "
-            "give the same ones in the same order, or condense anew"
         )
     told = before.get("ids_digest")
     if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):
@@ -261,6 +257,21 @@ def refuse_ungrown(
         f"the ids of the first {old} nodes are not those of the {old} nodes before in their "
         f"order{_other_id(small, ids)}: {fix}"
     )
+
+
+def refuse_columns(before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    """Raise a ValueError where features were made of other columns of a table.
+
+    Args:
+        before, now: what records say of the data.
+    """
+    names, others = (_columns(about) for about in (before, now))
+    if names is not None and names != others:
+        differ = sorted({*names} ^ {*(others or ())}) or names
+        raise ValueError(
+            f"the columns of the table are others than those of before ({brief(differ[0])}): "
+            "give the same ones in the same order, or condense anew"
+        )
 
 
 def _columns(about: Mapping[str, object]) -> list[str] | None:

@@ -187,8 +187,12 @@ def push(
         if scores is None:
             given, protocol = _measured(run, opened.condensed)
     contents = contents_of(opened)
-    edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
-    features = stored.get("x", stored.get("x_value"))
+    if contents.form.size is not None:  # of all types
+        edges = contents.form.size(contents.tensors)[1]
+    else:
+        edges = stored["edge_index"].shape[1] if "edge_index" in stored else 0
+    rows = (t for part, t in stored.items() if part[:2] == "x_" and t.is_floating_point())
+    features = stored.get("x", next(rows, None))  # those of types, or packed ones
     dtype = "float32" if features is None else str(features.dtype).removeprefix("torch.")
     seed, versions = record.get("seed"), record.get("versions")
     versions = versions if isinstance(versions, Mapping) else {}

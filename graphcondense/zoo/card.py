@@ -41,6 +41,9 @@ def card_of(
     by = f", by {code(entry.command)}" if entry.command else ""
     made = f"Made by graphcondense {escaped(entry.made_with)}, method {code(entry.method)}{by}."
     size = f" to {entry.nodes:,} nodes and {entry.edges:,} edges" if contents.form is GRAPH else ""
+    if contents.form.size is not None:
+        nodes, edges = contents.form.size(contents.tensors)
+        size = f" to {nodes:,} nodes and {edges:,} edges of all types"
     where = ")" if built_in else ', folder=".")  # the folder of this card'
     lines = [
         f"# {escaped(entry.name)}",

@@ -36,7 +36,7 @@ class Entry:
         method: what made it.
         seed: of the run; ``None`` where the record has none.
         nodes: condensed nodes (of other kinds graphs, images or users).
-        edges: entries of ``edge_index``.
+        edges: entries of ``edge_index``, of all relations.
         dtype: in which features are stored.
         licence, source: of the real data.
         command: what makes it, or nothing.

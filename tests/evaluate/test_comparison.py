@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,12 @@ def test_one_side_may_have_no_spread() -> None:
     by_hand = stats.ttest_1samp([0.80, 0.82, 0.83], 0.9)
     assert told.p == pytest.approx(by_hand.pvalue)
     assert told.outcome == "worse"
+
+
+@pytest.mark.parametrize(("metric", "called"), [("accuracy", "nodes"), ("mrr", "links")])
+def test_what_was_tested_has_its_name(metric: str, called: str) -> None:
+    told = report(row("a", [[0.5]]), row("b", [[0.4]]), metric=metric)
+    told = replace(told, test_examples=528)
+    found = compare(told, [("a", "b")])
+    assert found.title().endswith(f"on 528 test {called}")
+    assert found.title().endswith(told.on_test)

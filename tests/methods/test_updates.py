@@ -224,3 +224,151 @@ def test_coarsening_begins_with_groups_by_hand() -> None:
     assert coarsen(path, 4, heavy_edges, none, rng=rng, start=start).tolist() == start.tolist()
     with pytest.raises(ValueError, match="5 nodes were asked for, and there are 4 to begin with"):
         coarsen(path, 5, heavy_edges, none, rng=rng, start=start)
+
+
+def changed(whole: NodeTask) -> tuple[NodeTask, torch.Tensor]:
+    """The graph of the first 90 nodes after 20 of them have gone and 30 have come, in another
+    order, and which of before each node is."""
+    nodes = torch.randperm(120, generator=torch.Generator().manual_seed(4))
+    nodes = nodes[(nodes < 30) | (nodes >= 50)]
+    return whole.subgraph(nodes), torch.where(nodes < 90, nodes, -1)
+
+
+@pytest.mark.parametrize("name", ABLE)
+def test_nodes_go_and_come_in_any_order(whole: NodeTask, early: NodeTask, name: str) -> None:
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    before = copy.copy(small)
+    graph, old = changed(whole)
+    forms: list[Any] = [old, old.numpy(), old.tolist(), pd.Series(old.numpy()), old.double()]
+    found = [
+        graphcondense.update(small, graph, old_nodes=form, nodes=15, progress=False)
+        for form in forms
+    ]
+    assert len({one.condensed["hash"] for one in found}) == 1
+    assert found[0].num_nodes == 15
+    assert found[0].condensed["updated_from"] == small.condensed["hash"]
+    assert set(labels(found[0])) - {-1} == set(range(whole.num_classes))
+    if "assignment" in small:
+        assert torch.equal(small.assignment, before.assignment)
+        assert len(found[0].assignment) == graph.num_nodes
+    with pytest.raises(ValueError, match="with old_nodes= which node of before each one is"):
+        graphcondense.update(small, graph.subgraph(torch.arange(50)), nodes=9, progress=False)
+    other = replace(graph, x=torch.zeros(graph.num_nodes, 8), shared=None)
+    with pytest.raises(ValueError, match=r"has \d+ features, the new data 8; condense anew"):
+        graphcondense.update(small, other, old_nodes=old, progress=False)
+
+
+@pytest.mark.parametrize("name", STEPWISE)
+def test_groups_are_what_is_left_of_those_before(
+    whole: NodeTask, early: NodeTask, name: str
+) -> None:
+    """With room for every group that is left and every new node nothing is joined, and a group all
+    of whose nodes have gone is none."""
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    graph, old = changed(whole)
+    gone = small.assignment[old[old >= 0]][0]  # all of one group go, too
+    stay = ((old < 0) | (small.assignment[old.clamp_min(0)] != gone)).nonzero().flatten()
+    graph, old = graph.subgraph(stay), old[stay]
+    group = [("old", int(small.assignment[i])) if i >= 0 else ("new", k) for k, i in enumerate(old)]
+    left = len({*group})
+    grown = graphcondense.update(small, graph, old_nodes=old, nodes=left, progress=False)
+    assert len({*zip(group, grown.assignment.tolist(), strict=True)}) == left
+    with pytest.raises(ValueError, match=f"{left + 1} nodes were asked for, and there are {left}"):
+        graphcondense.update(small, graph, old_nodes=old, nodes=left + 1, progress=False)
+
+
+@pytest.mark.parametrize("name", ["quotient", "heavy-edge"])
+def test_what_is_said_is_what_the_first_nodes_are(
+    whole: NodeTask, early: NodeTask, name: str
+) -> None:
+    small = graphcondense.condense(early, name, nodes=12, progress=False)
+    old = torch.where(torch.arange(120) < 90, torch.arange(120), -1)
+    one = graphcondense.update(small, whole, nodes=15, progress=False)
+    two = graphcondense.update(small, whole, old_nodes=old, nodes=15, progress=False)
+    assert one.condensed["hash"] == two.condensed["hash"]
+
+
+def test_k_means_goes_on_from_the_clusters_of_before(
+    whole: NodeTask, early: NodeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from graphcondense.methods import quotient
+
+    small = graphcondense.condense(early, "quotient", nodes=12, progress=False)
+    graph, old = changed(whole)
+    seen: list[int] = []
+
+    def continued(rows: Any, before: Any, k: int) -> Any:
+        seen.extend(before.tolist())
+        return real(rows, before, k)
+
+    real = quotient.continued
+    monkeypatch.setattr(quotient, "continued", continued)
+    graphcondense.update(small, graph, old_nodes=old, nodes=12, progress=False)
+    wanted = [int(small.assignment[i]) if i >= 0 else -1 for i in old.tolist()]
+    assert sorted(seen) == sorted(wanted)
+
+
+def test_a_node_may_change_its_class(whole: NodeTask) -> None:
+    """Groups of before stay together though their nodes are now of several classes."""
+    small = graphcondense.condense(whole, "heavy-edge", nodes=12, progress=False)
+    other = replace(whole, y=(whole.y + torch.arange(120) % 2) % whole.num_classes)
+    grown = graphcondense.update(small, other, old_nodes=torch.arange(120), progress=False)
+    assert torch.equal(grown.assignment, small.assignment)
+
+
+WRONG_OLD: list[tuple[Any, str]] = [
+    (
+        lambda old: old[:5],
+        r"old_nodes has shape \(5,\), and there are 100 nodes now: .*get_indexer",
+    ),
+    (lambda old: old[:, None], r"old_nodes has shape \(100, 1\)"),
+    (
+        lambda old: torch.where(old == 0, 90, old),
+        "names node 90, and the data before had .* 0 to 89",
+    ),
+    (lambda old: torch.where(old == 0, -2, old), "names node -2"),
+    (lambda old: torch.where(old == 0, 5, old), r"nodes \d+ and \d+ both are node 5 of before"),
+    (lambda old: torch.full_like(old, -1), "no node is left of before; condense anew"),
+    (lambda old: old + 0.5, "must be whole numbers, got"),
+    (lambda old: old >= 0, "must be whole numbers, got"),
+    (lambda old: ["a"] * 100, "old_nodes holds text"),
+    (lambda old: torch.where(old < 0, torch.nan, old.double()), "must be whole numbers"),
+    (lambda old: 7, "must be a tensor, an array or a list"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "text"), WRONG_OLD, ids=[text[:30] for _, text in WRONG_OLD])
+def test_old_nodes_that_say_nothing_are_refused(
+    whole: NodeTask, early: NodeTask, wrong: Any, text: str
+) -> None:
+    small = graphcondense.condense(early, "gecc", nodes=12, progress=False)
+    graph, old = changed(whole)
+    with pytest.raises(ValueError, match=text):
+        graphcondense.update(small, graph, old_nodes=wrong(old), progress=False)
+    for nodes in (None, "90"):
+        record = {**small.condensed, "data": {**small.condensed["data"], "nodes": nodes}}
+        other = copy.copy(small)
+        other.condensed = record
+        with pytest.raises(ValueError, match="does not say how many nodes the data before had"):
+            graphcondense.update(other, graph, old_nodes=old, progress=False)
+
+
+def test_groups_of_training_nodes_alone_have_no_old_nodes(whole: NodeTask, early: NodeTask) -> None:
+    options: dict[str, Any] = {"setting": "inductive", "progress": False}
+    small = graphcondense.condense(early, "heavy-edge", nodes=6, **options)
+    graph, old = changed(whole)
+    with pytest.raises(ValueError, match=r"groups \d+ of the 90 nodes before .*training nodes"):
+        graphcondense.update(small, graph, old_nodes=old, progress=False)
+
+
+def test_links_of_a_graph_that_changed() -> None:
+    data = toy_graph(seed=3)
+    first = split_links(data.subgraph(torch.arange(120) < 100), negatives=8, val=0.1)
+    links = split_links(data.subgraph(torch.arange(120) >= 20), negatives=8, val=0.1)
+    old = torch.where(torch.arange(20, 120) < 100, torch.arange(20, 120), -1)
+    for name in ("quotient", "heavy-edge"):
+        small = graphcondense.condense(first, name, nodes=10, progress=False)
+        grown = graphcondense.update(small, links, old_nodes=old, nodes=12, progress=False)
+        pairs = {*zip(small.assignment[20:].tolist(), grown.assignment[:80].tolist(), strict=True)}
+        if name != "quotient":
+            assert len(pairs) == len({one for one, _ in pairs}), "groups before stay together"

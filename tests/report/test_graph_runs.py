@@ -122,7 +122,7 @@ def test_verbs_of_one_graph_say_so_first(verb, tmp_path, capsys):
     assert cli.main([verb, str(run)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(
-        f"error: {verb} works on runs of one graph; {run} holds a set of graphs"
+        f"error: {verb} is for one graph with labelled nodes; {run} holds a set of graphs"
     )
     assert sorted(run.iterdir()) == before
 
@@ -132,7 +132,7 @@ def test_verbs_that_condense_say_so_first(verb, tmp_path, capsys):
     write_run(tmp_path)
     words = [*verb.split(), "--data", str(tmp_path / "toys.pt"), "--out", str(tmp_path / "new")]
     assert cli.main(words) == 2
-    assert "works on runs of one graph" in capsys.readouterr().err
+    assert "is for one graph with labelled nodes; " in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 

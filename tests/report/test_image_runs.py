@@ -53,7 +53,7 @@ def test_what_needs_one_graph_says_so(
 ) -> None:
     assert main([verb, str(run)]) != 0
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{verb} works on runs of one graph" in said
+    assert f"{verb} is for one graph with labelled nodes; " in said
     assert "holds images" in said
 
 
