@@ -71,6 +71,7 @@ class Found:
     rows: tuple[Row, ...]
     data: str = "claims"
     metric: str = "accuracy"
+    examples: str = "nodes"
     test_examples: int | None = None
     test_unlabelled: int = 0
 

@@ -17,8 +17,8 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 # Of what the package asks for, only what it imports here.
 "$work/venv/bin/pip" install -q --no-deps hypernetx==2.4.3
-"$work/venv/bin/pip" install -q numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 networkx==3.6.1 scikit-learn==1.9.1 \
-  matplotlib==3.11.2 fastjsonschema==2.22.3 requests==2.34.2 HeapDict==1.0.1 bitsets==0.9.1
+"$work/venv/bin/pip" install -q numpy==2.4.6 scipy==1.17.1 pandas==2.3.3 networkx==3.6.1 scikit-learn==1.9.1 \
+  matplotlib==3.11.2 decorator==5.3.1 fastjsonschema==2.22.3 requests==2.34.2 HeapDict==1.0.1 bitsets==0.9.1
 "$work/venv/bin/python" -W ignore - <<'PY'
 from collections import Counter
 from importlib.metadata import version

@@ -52,23 +52,28 @@ def test_what_killed_processes_took_is_in_the_record(
     make = kills.condensed(kills.graph, method, nodes=20, progress=False, **options)
     case = kills.Case(method, make, resumes=bool(options))
     kills.ready()
-    spent, passed = _of_children(), 0.0
-    for share in (0.5, 0.7, None):
-        began = time.monotonic()
-        number = kills.forked(lambda: make(tmp_path, kills.goes_on(case, tmp_path)))
-        ended = os.waitpid(number, 0)[1] if share is None else kills.killed_after(number, share)
-        passed += time.monotonic() - began
-        assert os.WIFSIGNALED(ended) == (share is not None)
-    assert ended == 0
-    spent = _of_children() - spent
-    record = graphcondense.load(tmp_path / "run").condensed
+    _, took = kills.undisturbed(case)
+    for attempt in range(10):  # a run that had ended before its moment came was not killed
+        folder, before = tmp_path / str(attempt), _of_children()
+        began, ends = time.monotonic(), []
+        for share in (0.3, 0.5):
+            number = kills.forked(partial(make, folder, kills.goes_on(case, folder)))
+            ends.append(kills.killed_after(number, share * took))
+        if all(map(os.WIFSIGNALED, ends)):
+            break
+    else:
+        pytest.fail(f"no run of {took:.2f} s was killed twice")
+    killed = _of_children() - before
+    number = kills.forked(partial(make, folder, kills.goes_on(case, folder)))
+    assert os.waitpid(number, 0)[1] == 0
+    passed, spent = time.monotonic() - began, _of_children() - before
+    record = graphcondense.load(folder / "run").condensed
     lost = record.get("lost", {"seconds": 0.0, "processor_seconds": 0.0})
-    assert spent > 1.2
     if not case.resumes:  # all that the killed ones took
-        assert lost["processor_seconds"] > 0.8
+        assert lost["processor_seconds"] > 0.5 * killed
     # A fork's own work is the operating system's; what came after the last note nobody knows.
-    assert 0.8 * spent - 0.2 <= record["processor_seconds"] <= spent
-    assert 0.5 * passed <= record["seconds"] <= passed
+    assert 0.75 * spent - 0.1 <= record["processor_seconds"] <= spent
+    assert 0.4 * passed <= record["seconds"] <= passed
     assert lost["seconds"] <= record["seconds"]
 
 

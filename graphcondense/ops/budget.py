@@ -199,7 +199,8 @@ class Budget:
 
 def by_roots(counts: Tensor, n: int) -> Tensor:
     """``n`` examples over classes of ``counts [C]``, in proportion to the square roots of counts
-    (the power allocation of survey sampling): at least one each, none above its count.
+    (the power allocation of survey sampling): at least one of each that has any, none above its
+    count.
 
     One after another goes to the class that has fewest for its root, by Webster's divisors. So no
     class has fewer of a larger ``n``.
@@ -208,10 +209,10 @@ def by_roots(counts: Tensor, n: int) -> Tensor:
     [[1, 1, 1], [1, 2, 3], [2, 4, 6]]
     """
     room, roots = counts.tolist(), counts.double().sqrt().tolist()
-    share = [1] * len(room)
+    share = [min(most, 1) for most in room]
     waiting = [(3 / roots[c], c) for c, most in enumerate(room) if most > 1]
     heapify(waiting)
-    for _ in range(n - len(room)):
+    for _ in range(n - sum(share)):
         c = waiting[0][1]
         share[c] += 1
         if share[c] < room[c]:

@@ -77,6 +77,7 @@ def test_roots_of_sizes_by_hand() -> None:
     found = [shares([1, 4, 16], nodes=n, rule="root") for n in range(3, 9)]
     assert found == [[1, 1, 1], [1, 1, 2], [1, 1, 3], [1, 2, 3], [1, 2, 4], [1, 2, 5]]
     assert shares([2, 2, 96], nodes=100, rule="root") == [2, 2, 96]  # two are full at once
+    assert shares([0, 9, 9], nodes=5, rule="root") == [0, 3, 2]
     # What floors leave is for the largest class alone by the published rule.
     states = [400] + [40] * 43
     assert max(shares(states, 3000, nodes=132)) == 46

@@ -82,7 +82,7 @@ def test_a_card_of_hostile_names_is_one_page(tmp_path: Path) -> None:
     assert "<script" not in page
     assert "<i>" not in page
     assert "<a " not in page
-    assert re.findall(r"^#+ ", card, re.MULTILINE) == ["# ", "## "]
+    assert re.findall(r"^#+ ", card, re.MULTILINE) == ["# ", "## ", "## "]  # who was trained on
     plain = " ".join(evil.split())
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.S)]
     told = {shown(row[0]): shown(row[1]) for row in rows if len(row) == 2}
