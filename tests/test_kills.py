@@ -10,6 +10,7 @@ import random
 import resource
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
