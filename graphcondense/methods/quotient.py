@@ -90,8 +90,8 @@ class Quotient(Coarse):
        :func:`~graphcondense.domains.propagations.propagations`). Such regressions, and small
        networks that learn from the condensed nodes
        (:func:`~graphcondense.domains.referees.right_of_networks`), are then asked about validation
-       nodes (training nodes, if there are none). Where neither of the two is clearly better than
-       with the means, or one of them is clearly worse, the means stay.
+       nodes (training nodes, if those are fewer than five). Where neither of the two is clearly
+       better than with the means, or one of them is clearly worse, the means stay.
     6. Means are shorter than real rows, which are signal and noise. So models that are trained on
        means meet inputs at test that fit their weights, but deep ones with much dropout hardly
        learn from them. Rows are scaled together, by ``stretch`` of the way to the length of real
@@ -101,9 +101,9 @@ class Quotient(Coarse):
        images have, means that stand out lie outside of the data. So small networks that see
        features as models do, column by column, learn from the graph as it is now and from the
        plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
-       its self-loop. Where they are right on more validation nodes (training nodes, if there are
-       none) with the plain one, by more than a standard error and by more than half a point, it is
-       taken.
+       its self-loop. Where they are right on more validation nodes (training nodes, if those are
+       fewer than five) with the plain one, by more than a standard error and by more than half a
+       point, it is taken.
     8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
        all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
        root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
@@ -145,7 +145,7 @@ class Quotient(Coarse):
         rate: Adam's learning rate, as a share of the spread of features.
         ridge: penalty of the regressions, as a share of the mean square length of their rows.
         stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
-            real rows.
+            real rows; both up to ``longest``.
         longest: root mean square length of rows at most, in root mean squares of the largest column
             of the data, where that is above one.
         plain: whether the plain quotient graph, of means and links as they are, is taken where

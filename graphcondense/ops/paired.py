@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 CHOOSING = 5
-"""Examples at least by which anything is chosen. Of fewer, whatever they say, the mean of
-differences is never above two standard errors of no difference (:func:`surely_better`)."""
+"""Validation nodes at least that choose among a method's own settings. Of four, even where all say
+the same, the mean of differences is not above two standard errors (:func:`surely_better`)."""
 
 
 def surely_better(after: Tensor, before: Tensor, errors: float = 1.0, least: float = 0.0) -> bool:
