@@ -23,7 +23,7 @@ ALLOWED = {
     "objectives": {"objectives", "kernels", "core", "ops"},
     "saved": {"saved", "measured", "ops"},
     "data": {"data", "saved", "ops"},
-    "zoo": {"zoo", "evaluate", "data", "saved", "ops"},
+    "zoo": {"zoo", "run", "evaluate", "data", "saved", "core", "ops"},
     "nn": {"nn", "core", "ops"},
     "domains": {"domains", "objectives", *BASE},
     "methods": {"methods", "domains", "objectives", *BASE - {"data"}},

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,11 @@ from torch_geometric.data import Data
 from torch_geometric.nn import GCN
 
 import graphcondense
-from graphcondense import cli, zoo
+from graphcondense import cli, core, run, zoo
 from graphcondense.data import graph_hash
 from graphcondense.evaluate import evaluate
 from graphcondense.nn.batched import MODELS
+from graphcondense.ops.budget import Budget
 from graphcondense.saved.condensed import load_bytes
 from graphcondense.uses import membership_inference
 from graphcondense.zoo.entry import hash_of, in_order
@@ -364,12 +367,86 @@ def test_a_run_brings_its_scores(tmp_path: Path, recwarn: pytest.WarningsRecorde
     assert "Membership inference on a GCN" in path.with_suffix(".md").read_text()
     made.condensed["privacy"] = {"epsilon": 4.0}
     graphcondense.save(made, run)
-    zoo.push(run, tmp_path, name="private", **ORIGIN)
-    assert "outside the account" in zoo.entries(tmp_path)["private"].notes[1]
+    with pytest.warns(UserWarning, match="private was made under differential privacy, so"):
+        path = zoo.push(run, tmp_path, name="private", notes=["By hand."], **ORIGIN)
+    private = zoo.entries(tmp_path)["private"]
+    assert (private.notes, private.scores, private.protocol) == (["By hand."], {}, "")
+    assert not re.search("AUC|GCN", path.with_suffix(".md").read_text())
+    given = {"SGC": {"mean": 50.0, "std": 1.0}}
+    with pytest.warns(UserWarning, match="under differential privacy"):
+        zoo.push(run, tmp_path, name="given", scores=given, protocol="as we say", **ORIGIN)
+    assert zoo.entries(tmp_path)["given"].scores == given
     with pytest.warns(UserWarning, match="it is not of the set that is stored"):
         zoo.push(run, tmp_path, name="b", compact=True, **ORIGIN)
     assert zoo.entries(tmp_path)["b"].scores == {}
     assert zoo.entries(tmp_path)["b"].notes == []
+
+
+def remade(tmp_path: Path, made: Any, name: str) -> tuple[str, Any]:
+    """The command of a set's entry, and what it makes."""
+    zoo.push(made, tmp_path, name=name, overwrite=True, **ORIGIN)
+    command = zoo.entries(tmp_path)[name].command
+    out = str(tmp_path / name)
+    assert cli.main([*shlex.split(command)[1:], "--out", out, "--quiet", "--overwrite"]) == 0
+    return command, graphcondense.load(out)
+
+
+def test_the_command_of_a_set_makes_that_set(tmp_path: Path) -> None:
+    """With every field that is not the method's default, by any budget."""
+    digits = graphcondense.data.load("digits")
+    quick: dict[str, Any] = {"steps": 2, "progress": False}
+    options: dict[str, Any] = {"rule": "equal", "labels": "hard", "stretch": 0.0, "plain": False}
+    made = graphcondense.condense(digits, "quotient", nodes=20, sharpness=2.0, **options, **quick)
+    command, again = remade(tmp_path, made, "fields")
+    for words in ("--rule equal", "--labels hard", "--stretch 0.0", "--no-plain", "--seed 0"):
+        assert words in command
+    assert "--hops" not in command
+    assert graph_hash(again) == graph_hash(made)
+    options = {"seed": 3, "setting": "inductive"}
+    made = graphcondense.condense(digits, "kcenter", per_class=2, **options, progress=False)
+    command, again = remade(tmp_path, made, "budget")
+    assert "--per-class 2 --seed 3 --setting inductive" in command
+    assert graph_hash(again) == graph_hash(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({}, "graphcondense condense quotient --data cora --nodes 9 --seed 0"),
+        ({"budget": {"asked": {"nodes": 9, "rule": "remainder"}}}, "--seed 0 --rule remainder"),
+        ({"hyperparameters": {"penalty": 2.5, "labels": None}}, "--labels null --penalty 2.5"),
+        ({"preset": "paper"}, "--seed 0 --preset none"),
+        ({"data": {"name": "data"}}, ""),
+        ({"hyperparameters": {"gone": 1}}, ""),
+        ({"choice": {"seeds": [0, 1]}}, ""),
+        ({"pseudo_labels": 3}, ""),
+        ({"learners": 2}, ""),
+        ({"validation": {"nodes": 7}}, ""),
+        ({"method": "mine"}, ""),
+        ({"seed": None}, ""),
+        ({"budget": 3}, ""),
+        ({"budget": {"asked": {"nodes": {"a": 1}}}}, ""),
+    ],
+)
+def test_a_command_says_all_that_differs_or_there_is_none(
+    small: Any, tmp_path: Path, change: dict[str, Any], wanted: str
+) -> None:
+    made = small.clone()
+    usual = core.method.hyperparameters(run.build("quotient", "node", nodes=9))
+    asked = {"nodes": 9, "of": "labelled", "rule": usual["rule"]}
+    own = {k: v for k, v in usual.items() if k not in {f.name for f in fields(Budget)}}
+    record: dict[str, Any] = {"method": "quotient", "kind": "node", "seed": 0, "preset": None}
+    record |= {"budget": {"asked": asked}, "data": {"name": "cora"}, "hyperparameters": own}
+    inside = {"hyperparameters": {**own, **change.get("hyperparameters", {})}}
+    made.condensed = {**record, **change, **inside}
+    zoo.push(made, tmp_path, name="a", **ORIGIN)
+    command = zoo.entries(tmp_path)["a"].command
+    assert command.endswith(wanted) if wanted else not command
+    assert ("by `graphcondense" in (tmp_path / "a.md").read_text()) == bool(wanted)
+    # A field that came since: what it was when the set was made is not known.
+    del made.condensed["hyperparameters"]["penalty"]
+    zoo.push(made, tmp_path, name="old", **ORIGIN)
+    assert zoo.entries(tmp_path)["old"].command == ""
 
 
 def test_a_single_training_has_no_spread(tmp_path: Path, capsys: Any) -> None:

@@ -102,6 +102,8 @@ def command_measure(verb: str, argv: list[str]) -> object:
     run = open_runs(measure_parser(verb), argv, how.writes)
     if run.args.device is not None and not how.on_device:
         raise ValueError(f"--device: {verb} are computed on the CPU; leave it out")
+    if how.on_card:
+        run.refuse_beside()
     given: Record = flags["function"].values(run.args)
     if "training" in flags:
         given |= flags["training"].values(run.args)
@@ -119,7 +121,7 @@ def command_measure(verb: str, argv: list[str]) -> object:
         raise ValueError(str(error)) from error
     written = run.write(found, how.writes)  # type: ignore[arg-type]
     if how.on_card:
-        run.renew_cards(how.writes)
+        run.tell_cards(found)  # type: ignore[arg-type]
     return written
 
 

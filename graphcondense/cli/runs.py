@@ -22,6 +22,7 @@ from graphcondense.saved.shown import labels_of, record_of
 
 if TYPE_CHECKING:
     from graphcondense.evaluate.result import Result
+    from graphcondense.uses.privacy import Privacy
 
 STDOUT = "-"
 """What ``--json`` without a file is."""
@@ -39,12 +40,14 @@ class Opened:
             seeds.
         task: the real graph, or the real set of graphs.
         folder: the first run's folder, where results go; ``None`` for a single file.
+        paths: what was opened.
     """
 
     args: Namespace
     graphs: dict[str, list[Any]]
     task: Any
     folder: Path | None
+    paths: Sequence[Path] = ()
 
     def write(self, result: Result, name: str) -> object:
         """Print a result and write its numbers and picture: as ``--json`` and ``--plot`` say, else
@@ -55,14 +58,34 @@ class Opened:
         """
         return write_result(result, self.args, self.folder, name)
 
-    def renew_cards(self, name: str) -> None:
-        """Write the cards of the runs anew that have a ``NAME.json`` beside them."""
-        from graphcondense.saved.condensed import file_of, renew_card
+    def tell_cards(self, found: Privacy) -> None:
+        """Write what is told of a run alone beside it, unless ``--json`` names a file, and the
+        cards of all runs that have numbers beside them."""
+        from graphcondense.saved.attack import beside
+        from graphcondense.saved.condensed import file_of, load, renew_card
+        from graphcondense.saved.content import graph_hash
 
-        for path in (Path(path).expanduser() for path in self.args.runs):
-            beside = _is_ours(path) and file_of(path).with_name(f"{name}.json").is_file()
-            if beside and is_main():
-                tell(f"written: {renew_card(path)}")
+        for path in filter(_is_ours, self.paths if is_main() else ()):
+            file = beside(file_of(path))
+            if self.args.json in (None, STDOUT) and found.is_of(graph_hash(load(path))):
+                found.keep(path)
+                if path != self.folder:  # there it has been told
+                    tell(f"written: {file}")
+            elif file.is_file():
+                renew_card(path)
+            else:
+                continue
+            tell(f"written: {file_of(path).with_suffix('.md')}")
+
+    def refuse_beside(self) -> None:
+        """Raise a ValueError, before the work, where :meth:`tell_cards` could not write."""
+        from graphcondense.saved.attack import beside
+        from graphcondense.saved.condensed import file_of
+
+        for path in filter(_is_ours, self.paths if is_main() else ()):
+            if self.args.json in (None, STDOUT):
+                file = beside(file_of(path))
+                refuse_target(file, f"{file} (--json FILE names another)")
 
 
 def write_result(result: Result, args: Namespace, folder: Path | None, name: str) -> object:
@@ -187,7 +210,7 @@ def open_runs(
     if None in told if warned else told != {task.digest}:
         real = "this very graph" if kind == "node" else f"these very {FORMS[kind].unit}"
         note(f"note: not condensed from {real} and split, as far as its record says")
-    return Opened(args, graphs, task, first if first.is_dir() else None)
+    return Opened(args, graphs, task, first if first.is_dir() else None, paths)
 
 
 def _check_there(path: Path) -> None:

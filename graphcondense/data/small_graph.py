@@ -15,6 +15,7 @@ from graphcondense.data.labels import check_classes, class_weights
 from graphcondense.data.reading import SMALL, adjacency, features, labels, mask, targets
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.types import Floats32
+from graphcondense.saved.checks import unrounded
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -79,6 +80,7 @@ def small_labels(
     """
     if real.label_kind in OF_CLASSES:
         y = labels(said("y"), n, owner, soft=True)
+        y = unrounded(y) if y.dim() == 2 else y
     else:
         # Probabilities are no labels of binary tasks, but those of a small graph.
         y = targets(said("y"), n, owner, "regression", None)[0]

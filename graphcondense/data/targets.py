@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from graphcondense.data.labels import few, first_of
+from graphcondense.saved.checks import add_up
 
 LabelKind = Literal["classes", "binary", "regression", "soft"]
 """What labels are."""
@@ -35,12 +36,6 @@ HAVE: Mapping[str, str] = {
     "soft": "a probability for each class",
 }
 """What nodes have that have not one class each, in words."""
-
-ROUNDED = 0.005
-"""How far a probability may be off that is rounded to two decimals; in bfloat16 it is less."""
-
-EXACT = 1e-6
-"""How far float32 is off: the last probability may be one less the sum of the others."""
 
 BINS = 5
 """Groups of equal size that regression targets fall into, as classes do in classification."""
@@ -217,20 +212,6 @@ def check_values(y: Tensor, label_kind: LabelKind, what: str) -> Tensor:
         i = int((~((y == 0) | (y == 1) | y.isnan())).any(1).nonzero()[0])
         raise ValueError(f"{what} {i} has a label y that is not 0, 1 or NaN, as binary tasks have")
     return y
-
-
-def add_up(y: Tensor) -> Tensor:
-    """Which rows of ``y [n, C]`` are probabilities of classes ``[n]``: none below 0 but by
-    :data:`EXACT`, and their sum is one, but for what rounding each to two decimals does, and never
-    as far off as 0.5.
-
-    >>> add_up(torch.tensor([[0.13, 0.88], [0.1, 0.88], [0.5, torch.nan]])).tolist()
-    [True, False, False]
-    >>> add_up(torch.tensor([[1 + 1e-7, -1e-7], [1.001, -0.001]])).tolist()
-    [True, False]
-    """
-    off = min(ROUNDED * y.shape[1], 0.5) + EXACT  # sums of decimals are not exact
-    return (y >= -EXACT).all(1) & ((y.double().sum(1) - 1).abs() < off)
 
 
 def probabilities(y: Tensor, what: str) -> Tensor:

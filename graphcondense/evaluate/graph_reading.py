@@ -12,8 +12,8 @@ from graphcondense.data.graph_packing import packed
 from graphcondense.data.graph_task import GraphTask
 from graphcondense.data.labels import check_classes, first_of
 from graphcondense.data.sequences import is_dataset
-from graphcondense.data.targets import add_up
 from graphcondense.evaluate.metrics import check_scorable
+from graphcondense.saved.checks import add_up, unrounded
 from graphcondense.saved.graph_set import GraphSet
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read_graphs(small: object, real: GraphTask, edge_features: bool = False) -> 
             )
         out = replace(out, edge_attr=out.x.new_zeros(0, real.num_edge_features))
     _check_labels(out.y, real)
-    return out
+    return replace(out, y=unrounded(out.y)) if _are_soft(out.y, real) else out
 
 
 def stored_graphs(small: object, real: GraphTask) -> GraphSet:
@@ -100,7 +100,7 @@ def _is_several(small: object) -> TypeGuard[Sequence[Data]]:
 def _check_labels(y: Tensor, real: GraphTask) -> None:
     """Raise a ValueError unless ``y`` are labels as ``real`` has them, or probabilities of them."""
     shape, known = list(y.shape), y[~y.isnan()]
-    if real.label_kind == "classes" and y.dim() == 2 and y.shape[1] == real.num_outputs > 1:
+    if _are_soft(y, real):
         _check_soft(y, real)
     elif real.label_kind == "classes":
         if y.dim() != 1 or y.is_floating_point():
@@ -124,6 +124,11 @@ def _check_labels(y: Tensor, real: GraphTask) -> None:
                 f"the small set has the label {float(wrong[0]):g}; {real.name} has labels 0, 1 and "
                 "NaN, or probabilities between them that are not all one half"
             )
+
+
+def _are_soft(y: Tensor, real: GraphTask) -> bool:
+    """Whether ``y`` has a probability for each class."""
+    return real.label_kind == "classes" and y.dim() == 2 and y.shape[1] == real.num_outputs > 1
 
 
 def _check_soft(y: Tensor, real: GraphTask) -> None:

@@ -14,6 +14,7 @@ from graphcondense.data.images import ImageTask
 from graphcondense.data.labels import check_classes, class_weights
 from graphcondense.data.preprocess import Preprocess, restore_preprocess
 from graphcondense.ops.arrays import plain
+from graphcondense.saved.checks import unrounded
 from graphcondense.saved.shown import record_of
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read_images(small: object, real: ImageTask) -> Labelled:
     if len(y) != len(x):
         raise ValueError(f"the small set has {len(x)} images but {len(y)} labels")
     if y.dim() == 2:
-        y = class_weights(y, real.num_classes, "the small set", real.name)
+        y = unrounded(class_weights(y, real.num_classes, "the small set", real.name))
     elif y.dim() != 1 or y.is_floating_point():
         raise ValueError(
             f"the small set has labels {y.dtype} {list(y.shape)}; give classes [n] or soft labels "

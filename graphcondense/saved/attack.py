@@ -13,7 +13,7 @@ from graphcondense.ops.tables import Table
 from graphcondense.saved.checks import label_kind_of
 
 FILE = "privacy.json"
-"""What ``graphcondense privacy`` writes beside a set."""
+"""What ``graphcondense privacy`` writes beside a set, see :func:`beside`."""
 
 OUTSIDE = (
     "The attack used the real nodes themselves: its numbers are outside the account of epsilon. "
@@ -52,8 +52,17 @@ AUC = "attack AUC %"
 """The heading of the areas."""
 
 
+def beside(path: Path) -> Path:
+    """Where numbers of a set are: in a run's folder, or beside a file that may not be alone there.
+
+    >>> beside(Path("run/condensed.safetensors")).name, beside(Path("all/shop.safetensors")).name
+    ('privacy.json', 'shop.privacy.json')
+    """
+    return path.with_name(FILE if path.name == "condensed.safetensors" else f"{path.stem}.{FILE}")
+
+
 def attacked(path: Path, hash_of: Callable[[], str]) -> Attack | None:
-    """What the :data:`FILE` beside a set says of it; ``None`` where there is none.
+    """What the file :func:`beside` a set says of it; ``None`` where there is none.
 
     It must have a row of this very set alone: the mean over several, or a file that was left from
     another set, is not told of this one.
@@ -62,7 +71,7 @@ def attacked(path: Path, hash_of: Callable[[], str]) -> Attack | None:
         path: the set's ``.safetensors`` file.
         hash_of: gives its hash; called where the file is there.
     """
-    file = path.with_name(FILE)
+    file = beside(path)
     if not file.is_file():
         return None
     try:
@@ -114,11 +123,13 @@ def attack_lines(path: Path, record: Mapping[str, object], found: Attack | None)
     private = is_private(record)
     yield from ("## Who was trained on", "")
     if found is None:
-        run = "." if path.name == "condensed.safetensors" else f"{path.name} --json {FILE}"
+        # Data that were made in Python, or named by a relative path, have no name that a command
+        # in this folder could open, and a record does not say which these are.
+        run = "this folder" if path.name == "condensed.safetensors" else code(path.name)
         yield (
-            "Membership inference: not measured on this graph. "
-            f"{code(f'graphcondense privacy {run}')}, in this folder, measures it and writes it "
-            "here."
+            "Membership inference: nothing is known here of an attack on this graph alone. "
+            f"{code('graphcondense privacy RUN --data DATA')}, with {run} as RUN and the data it "
+            "was made from as DATA, makes one and writes here what it told."
         )
     else:
         yield from (f"{escaped(found.protocol)}. An AUC of 50 % is a guess.", "")

@@ -15,6 +15,44 @@ Expected = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
 """Shape and type of each tensor, by name."""
 
 
+ROUNDED = 0.005
+"""How far a probability may be off that is rounded to two decimals; in bfloat16 it is less."""
+
+EXACT = 1e-6
+"""How far float32 is off: the last probability may be one less the sum of the others."""
+
+
+def add_up(y: Tensor) -> Tensor:
+    """Which rows of ``y [n, C]`` are probabilities of classes ``[n]``: none below 0 but by
+    :data:`EXACT`, and their sum is one, but for what rounding each to two decimals does, and never
+    as far off as 0.5.
+
+    >>> add_up(torch.tensor([[0.13, 0.88], [0.1, 0.88], [0.5, torch.nan]])).tolist()
+    [True, False, False]
+    >>> add_up(torch.tensor([[1 + 1e-7, -1e-7], [1.001, -0.001]])).tolist()
+    [True, False]
+    """
+    off = min(ROUNDED * y.shape[1], 0.5) + EXACT  # sums of decimals are not exact
+    return (y >= -EXACT).all(1) & ((y.double().sum(1) - 1).abs() < off)
+
+
+def unrounded(y: Tensor) -> Tensor:
+    """Soft labels ``[n, C]``, where rows are probabilities none of which is below 0 by rounding."""
+    return torch.where(add_up(y).unsqueeze(1), y.clamp(min=0), y)
+
+
+def check_soft(y: Tensor, trained: Tensor, where: str) -> None:
+    """Raise a ValueError unless soft labels ``[n, C]`` are whole rows; those that are all NaN are
+    no labels, which the nodes that are ``trained`` on ``[n]`` have."""
+    none, some = y.isnan().all(1), y.isnan().any(1)
+    for bad, what in (
+        (some & ~none, "is NaN in part; give numbers, or NaN alone where there is no label"),
+        (none & trained, "is all NaN, a training node without a label: leave it out of train_mask"),
+    ):
+        for i in bad.nonzero().flatten()[:1].tolist():
+            raise ValueError(f"{where}: the soft label y of node {i} {what}")
+
+
 def needing(where: str) -> Callable[[bool, str], None]:
     """What raises a ValueError, a message that starts with ``where``, unless a condition holds."""
 

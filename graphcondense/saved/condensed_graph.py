@@ -17,6 +17,7 @@ from graphcondense.saved.checks import (
     Expected,
     Tensors,
     check_further,
+    check_soft,
     check_tensors,
     label_kind_of,
     needing,
@@ -173,9 +174,8 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
         # Floats of any shape: the preprocessing itself knows which.
         **{k: (tuple(tensors[k].shape), torch.float32) for k in PREPROCESS if k in tensors},
     }
-    # Labels of several tasks may have holes, as those of real nodes have.
-    holes = "y" if kind != "classes" else ""
-    check_tensors(tensors, expected, where, size=f" for {n} nodes", holes=holes)
+    # Labels may have holes, as those of real nodes have.
+    check_tensors(tensors, expected, where, size=f" for {n} nodes", holes="y")
     need(n > 0, "it has no nodes")
     for bad_edge in edges[(edges < 0) | (edges >= n)][:1]:
         need(False, f"edge_index names node {int(bad_edge)}, but there are nodes 0..{n - 1}")
@@ -190,6 +190,8 @@ def check_graph(tensors: Tensors, where: str, record: Record, further: Tensors) 
             need(False, f"{MAPPING[-1]} must be finite and not negative, got {bad}")
     classes = outputs_of(record)
     need(soft or kind == "classes", f"y must have two dimensions: labels are {kind}")
+    if soft and kind in ("classes", "soft"):
+        check_soft(y, tensors["train_mask"], where)
     if kind == "binary":
         known = y[~y.isnan()]
         for bad in known[(known < 0) | (known > 1)][:1].tolist():

@@ -13,6 +13,7 @@ from graphcondense.ops.types import JsonValue, Record
 from graphcondense.saved.checks import (
     Expected,
     Tensors,
+    add_up,
     check_further,
     check_rising,
     check_tensors,
@@ -195,8 +196,8 @@ def check_graphs(
         )
     classes = classes_of(record)
     if y.dim() == 2 and y.shape[1] == classes:
-        right = (y >= 0).all() & torch.allclose(y.sum(1), y.new_ones(g), atol=1e-3)
-        need(bool(right), "soft labels y must be probabilities: none below 0, rows of sum 1")
+        right = bool(add_up(y).all())
+        need(right, "soft labels y must be probabilities: none below 0, rows of sum 1")
     if y.dim() == 1:
         need(int(y.min()) >= 0, f"y has class {int(y.min())}; classes are 0..C-1")
         top = int(y.max())

@@ -13,8 +13,10 @@ from torch_geometric.data import Data, HeteroData
 
 from graphcondense.ops.json import read_json
 from graphcondense.saved.checks import (
+    EXACT,
     Expected,
     Tensors,
+    check_soft,
     check_tensors,
     label_kind_of,
     needing,
@@ -245,8 +247,8 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
         m = tensors[name].shape[-1] if name in tensors and tensors[name].dim() == 2 else -1
         expected |= {name: ((2, m), torch.int64), weight: ((m,), torch.float32)}
     shapes: Expected = expected
-    # Labels of several tasks may have holes, as those of real nodes have.
-    check_tensors(tensors, shapes, where, holes="" if labels == "classes" else "y")
+    # Labels may have holes, as those of real nodes have.
+    check_tensors(tensors, shapes, where, holes="y")
     for (source, _, end), name, weight in zip(relations, EDGES, WEIGHTS, strict=False):
         for row, kind in zip(tensors[name], (source, end), strict=True):
             for bad in row[(row < 0) | (row >= counts[kind])][:1].tolist():
@@ -264,10 +266,12 @@ def check_hetero(tensors: Tensors, where: str, record: Record, further: Tensors)
     )
     if soft:
         need(y.shape[1] == (classes or y.shape[1]), f"y has {y.shape[1]} columns, not {classes}")
-        known = y[~y.isnan()]
-        need(
-            labels == "regression" or bool((known >= 0).all()), "soft labels y must not be below 0"
-        )
+        known, lowest = y[~y.isnan()], 0.0
+        if labels in ("classes", "soft"):
+            check_soft(y, tensors["train_mask"], where)
+            lowest = -EXACT
+        right = labels == "regression" or bool((known >= lowest).all())
+        need(right, "soft labels y must not be below 0")
         for bad in known[known > 1][:1].tolist() if labels == "binary" else ():
             need(False, f"y has the label {bad:g}; binary tasks have 0, 1 and what is between")
     else:

@@ -26,7 +26,7 @@ from graphcondense.ops.figures import bars
 from graphcondense.ops.names import with_article
 from graphcondense.ops.progress import tqdm
 from graphcondense.ops.types import Bools, Floats
-from graphcondense.saved.attack import FILE
+from graphcondense.saved.attack import beside
 from graphcondense.saved.condensed import file_of, load, renew_card
 from graphcondense.uses import results
 
@@ -113,27 +113,33 @@ class Privacy(results.OnGraph):
     def keep(self, path: str | Path) -> Path:
         """Write the numbers beside a saved graph, and its card anew, which then has them.
 
+        They go into the ``privacy.json`` of its folder, of a file of another name than
+        ``condensed.safetensors`` into ``NAME.privacy.json``.
+
         Args:
             path: of the ``.safetensors`` file that :func:`graphcondense.save` wrote, or its folder.
 
         Returns:
-            The ``privacy.json``.
+            The file of the numbers.
 
         Raises:
             ValueError: no row is of that graph alone.
         """
-        small = load(path)
-        own = graph_hash(small)
-        if not any(row.hashes == (own,) for row in self.rows):
+        own = graph_hash(load(path))
+        if not self.is_of(own):
             attacked = [f"{row.label} ({', '.join(row.hashes)})" for row in self.rows if row.hashes]
             raise ValueError(
                 f"{path} has the graph {own}, and what was attacked is {'; '.join(attacked)}: "
                 "attack the saved graph, alone under its name"
             )
-        file = file_of(path).with_name(FILE)
+        file = beside(file_of(path))
         self.to_json(file)
         renew_card(path)
         return file
+
+    def is_of(self, own: str) -> bool:
+        """Whether a row is of the graph of this hash alone, and not a mean over several."""
+        return any(row.hashes == (own,) for row in self.rows)
 
     def draw(self, axes: Axes) -> None:
         for i, row in enumerate(self.rows):

@@ -12,9 +12,12 @@ CondensedGraph(quotient, 70 nodes, 506 edges, 2.6 % of cora)
 from __future__ import annotations
 
 import contextlib
+import json
+import shlex
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +25,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from graphcondense.data.catalogue import find
 from graphcondense.data.hub_card import origin_of
 from graphcondense.ops.fields import check_switches
 from graphcondense.ops.files import write_all
@@ -29,7 +33,7 @@ from graphcondense.ops.json import read_json_file
 from graphcondense.ops.locks import alone_in
 from graphcondense.ops.names import near
 from graphcondense.ops.types import Record
-from graphcondense.saved.attack import OUTSIDE, attacked, is_private
+from graphcondense.saved.attack import attacked, is_private
 from graphcondense.saved.condensed import file_of, load_bytes, save
 from graphcondense.saved.condensed import load as load_condensed
 from graphcondense.saved.content import graph_hash
@@ -141,13 +145,17 @@ def push(
         licence: of the real data, which holds for what is made of them; by default what
             :func:`graphcondense.data.datasets` says of a set of that name.
         source: where the real data come from; by default as for ``licence``.
-        command: what makes the set; by default what its record tells.
+        command: what makes the set; by default what its record tells, of data that
+            :func:`graphcondense.data.datasets` has: with each field of the method that is not its
+            default today, and none where the record does not tell all that today's method asks.
         scores: by model ``{"mean": ..., "std": ...}``, ``std`` ``None`` of a single training;
             by default those of the ``evaluation.json``
-            in the folder of a run, if they are of this very set.
+            in the folder of a run, if they are of this very set. Those of a set that was made
+            under differential privacy are left out, with a warning: they are outside its account.
         protocol: what the scores are, in words; needed with ``scores``.
-        notes: sentences for the card; the ``privacy.json`` in the folder of a run adds what a
-            membership inference told of this very set.
+        notes: sentences for the card; the ``privacy.json`` in the folder of a run, or the
+            ``NAME.privacy.json`` beside a file, adds what a membership inference told of this very
+            set, unless that was made under differential privacy.
         compact: store it at half the width (:func:`graphcondense.save`).
         overwrite: whether another set or entry of this name may be replaced.
 
@@ -186,6 +194,16 @@ def push(
         said = _attacked(run, opened)
         if scores is None:
             given, protocol = _measured(run, opened.condensed)
+        if is_private(opened.condensed) and (said or (scores is None and given)):
+            warnings.warn(
+                f"push: {name} was made under differential privacy, so scores and attacks that are "
+                f"beside {run} are left out: they were measured with the real nodes, outside the "
+                "account of epsilon; what you publish all the same is yours to give",
+                stacklevel=2,
+            )
+            said = []
+            if scores is None:
+                given, protocol = {}, ""
     contents = contents_of(opened)
     if contents.form.size is not None:  # of all types
         edges = contents.form.size(contents.tensors)[1]
@@ -282,23 +300,59 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 def _command(record: Record, data: str) -> str:
     """What makes a set again, as far as its record tells; nothing where it does not."""
-    budget = record.get("budget")
+    from graphcondense.core.method import hyperparameters  # listing a zoo needs no method
+    from graphcondense.ops.budget import BUDGETS, Budget
+    from graphcondense.run import build, section_of
+
+    budget, own = record.get("budget"), record.get("hyperparameters")
     asked = budget.get("asked") if isinstance(budget, Mapping) else None
-    nodes = asked.get("nodes") if isinstance(asked, Mapping) else None
-    if not (data and nodes and "method" in record and isinstance(record.get("seed"), int)):
+    method, seed = record.get("method"), record.get("seed")
+    if not (isinstance(asked, Mapping) and isinstance(own, Mapping) and isinstance(seed, int)):
         return ""
-    return (
-        f"graphcondense condense {record['method']} --data {data} --nodes {nodes} "
-        f"--seed {record['seed']}"
-    )
+    wanted = {**{f.name: f.default for f in fields(Budget)}, **asked, **own}
+    sizes = {name: asked[name] for name in BUDGETS if name in asked}
+    try:
+        find(data)
+        today = build(str(method), record.get("kind", "node"), **sizes)
+    except (ValueError, TypeError):
+        return ""  # data of the user's own, a plug-in's method, or one that has changed
+    usual, scored = hyperparameters(today), record.get("validation")
+    if (
+        usual.keys() != wanted.keys()  # a field that came since: what it was is not known
+        or any(record.get(name) is not None for name in _BESIDE)
+        or record.get("learners", 1) not in (None, 1)
+        or (isinstance(scored, Mapping) and not scored.keys().isdisjoint(("nodes", "scores")))
+        or any(isinstance(value, Mapping) for value in sizes.values())
+    ):
+        return ""
+    changed = {name: value for name, value in wanted.items() if value != usual[name]}
+    if record.get("setting", "transductive") != "transductive":
+        changed["setting"] = record["setting"]
+    if record.get("preset") or section_of(type(today), "auto", data):
+        changed["preset"] = "none"  # its values are spelled out
+    words = ["graphcondense", "condense", str(method), "--data", data]
+    for name, value in {**sizes, "seed": seed, **changed}.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", value if isinstance(value, str) else json.dumps(value)]
+    return shlex.join(words)
+
+
+_BESIDE = (
+    *("choice", "nested", "updated_from", "pseudo_labels", "memory", "stopped", "moved"),
+    "damaged",
+)
+"""What of a record says that its set took more to make than the fields of its method."""
 
 
 def _attacked(run: Path, small: Small) -> list[str]:
-    """What the ``privacy.json`` in the folder of a run says of its set, if it has one."""
+    """What the numbers of an attack beside a run say of its set, if it has any."""
     found = attacked(file_of(run), lambda: graph_hash(small))
     if found is None:
         return []
-    return [found.sentence, *([OUTSIDE] if is_private(small.condensed) else [])]
+    return [found.sentence]
 
 
 def _measured(run: Path, record: Record) -> tuple[Scores, str]:

@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 import graphcondense
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
-from graphcondense.data.targets import add_up
+from graphcondense.saved.checks import add_up
 
 NAN = torch.nan
 

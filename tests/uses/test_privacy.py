@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,6 +226,9 @@ def test_errors(arguments, message):
 # --- the card --------------------------------------------------------------------------------
 
 
+NOTHING = "nothing is known here of an attack on this graph alone"
+
+
 def saved(folder, **record):
     """A graph with the record that runs write, as far as cards read it."""
     graph = small()
@@ -234,11 +239,11 @@ def saved(folder, **record):
 def test_the_card_says_what_was_found_or_that_nothing_was(tmp_path):
     path, graph = saved(tmp_path)
     card, before = path.with_suffix(".md"), path.read_bytes()
-    assert "not measured on this graph. `graphcondense privacy .`" in card.read_text()
+    assert f"{NOTHING}. `graphcondense privacy RUN --data DATA`, with this fol" in card.read_text()
     found = membership_inference({"gecc": graph}, real(), **FAST)
     assert found.keep(tmp_path) == tmp_path / "privacy.json"
     text = card.read_text()
-    assert "not measured on this graph" not in text
+    assert NOTHING not in text
     assert (
         "Membership inference on a GCN: logistic attack in 2 folds, 30 members and as many "
         "non-members, 2 trainings of 3 epochs (seeds 0, 1). An AUC of 50 % is a guess."
@@ -255,7 +260,7 @@ def test_the_card_says_what_was_found_or_that_nothing_was(tmp_path):
     assert card.read_text() == text
     graph.x = graph.x + 1
     graphcondense.save(graph, path)
-    assert "not measured on this graph" in card.read_text()
+    assert NOTHING in card.read_text()
 
 
 def test_only_this_very_graph_alone_is_told(tmp_path):
@@ -268,7 +273,7 @@ def test_only_this_very_graph_alone_is_told(tmp_path):
     assert not (tmp_path / "privacy.json").exists()
     pooled.to_json(tmp_path / "privacy.json")
     renew_card(path)
-    assert "not measured on this graph" in path.with_suffix(".md").read_text()
+    assert NOTHING in path.with_suffix(".md").read_text()
     # Beside another it is, and the other is not told.
     both = membership_inference({"ours": graph, "theirs": other}, real(), **FAST)
     both.keep(path)
@@ -280,9 +285,17 @@ def test_only_this_very_graph_alone_is_told(tmp_path):
 def test_a_single_file_is_told_how(tmp_path):
     path, graph = saved(tmp_path / "toy.safetensors")
     card = path.with_suffix(".md")
-    assert "`graphcondense privacy toy.safetensors --json privacy.json`" in card.read_text()
-    membership_inference({"gecc": graph}, real(), **{**FAST, "seeds": 1}).keep(path)
+    assert "with `toy.safetensors` as RUN and the data" in card.read_text()
+    found = membership_inference({"gecc": graph}, real(), **{**FAST, "seeds": 1})
+    assert found.keep(path) == tmp_path / "toy.privacy.json"
     assert "1 training of 3 epochs (seed 0)" in card.read_text()
+    # Another file of the folder has numbers of its own, and leaves these as they are.
+    graph.x = graph.x + 1
+    other = graphcondense.save(graph, tmp_path / "other.safetensors")
+    membership_inference({"gecc": graph}, real(), **{**FAST, "seeds": 1}).keep(other)
+    for one in (path, other):
+        renew_card(one)
+        assert "1 training of 3 epochs (seed 0)" in one.with_suffix(".md").read_text()
 
 
 def test_numbers_outside_the_account_are_called_so(tmp_path):
@@ -323,12 +336,12 @@ def test_a_file_that_is_none_of_the_command_is_not_told(tmp_path, change):
     content = json.loads(file.read_text())
     file.write_text(json.dumps({**content, **change}))
     renew_card(path)
-    told = "Membership inference on a None" if "model" in change else "not measured on this graph"
+    told = "Membership inference on a None" if "model" in change else NOTHING
     assert told in path.with_suffix(".md").read_text()
     for broken in ("", "[", "[]", "null", "[" * 10**5, "\x00"):
         file.write_text(broken)
         renew_card(path)
-        assert "not measured on this graph" in path.with_suffix(".md").read_text()
+        assert NOTHING in path.with_suffix(".md").read_text()
 
 
 def test_what_it_says_is_escaped(tmp_path):
@@ -358,6 +371,37 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert "1 training of 2 epochs" in card.read_text()
     again = ["--overwrite", "--out", "run"]
     assert cli.main(["condense", "kcenter", *words, "--seed", "1", *again]) == 0
-    assert "not measured on this graph" in card.read_text()
+    assert NOTHING in card.read_text()
     assert cli.main(["privacy", "run", "--folds", "1"]) == 2
     assert "error: folds=1" in capsys.readouterr().err
+
+
+def test_each_run_that_is_attacked_alone_is_told(tmp_path, monkeypatch, capsys):
+    """Of a file in another folder, too, which the command that its card prints attacks."""
+    (tmp_path / "away").mkdir()
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", "digits", "--nodes", "20", "--no-progress", "--quiet"]
+    for method, out in (("kcenter", "a"), ("random", "q"), ("random", "s")):
+        seed = ["--seed", "1"] if out == "s" else []
+        assert cli.main(["condense", method, *words, *seed, "--out", out]) == 0
+    file = graphcondense.save(graphcondense.load("q"), tmp_path / "away/b.safetensors")
+    quick = [*("--seeds", "1", "--epochs", "2", "--hidden", "8", "--random-draws", "1")]
+    quick += ["--folds", "3", "--quiet"]
+    # Two seeds of one method are one row, which is told of neither.
+    assert cli.main(["privacy", "q", "s", *quick]) == 0
+    assert all(NOTHING in Path(f"{run}/condensed.md").read_text() for run in "qs")
+    assert not Path("s/privacy.json").exists()
+    assert cli.main(["privacy", "a", "q", *quick]) == 0
+    for run, label in (("a", "kcenter"), ("q", r"random \(run\)")):
+        assert re.search(rf"\| {label} \| 1 \| 1 \|", Path(f"{run}/condensed.md").read_text())
+    monkeypatch.chdir(tmp_path / "away")
+    assert cli.main(["privacy", "b.safetensors", "--data", "digits", *quick]) == 0
+    assert "| random (run) | 1 | 1 |" in file.with_suffix(".md").read_text()
+    # A file that is named is the only one, and no card says what is not beside it.
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["privacy", "s", "--json", "out.json", *quick]) == 0
+    assert not Path("s/privacy.json").exists()
+    assert NOTHING in Path("s/condensed.md").read_text()
+    Path("s/privacy.json").mkdir()
+    assert cli.main(["privacy", "a", "s", *quick]) == 2
+    assert "s/privacy.json" in capsys.readouterr().err
