@@ -157,13 +157,13 @@ def test_of_sets_that_have_nothing_in_common_nothing_is_told() -> None:
     first, evaluator = made("random", 0), evaluator_of(data)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        evaluator.sets([first, made("kcenter", 1)])
+        evaluator.sets([first, made("averaging", 1)])
         evaluator.sets([first, made("random", 1, nodes=9)])
         other = made("random", 1)
         other.condensed["hyperparameters"] = {"of": "another run"}
         evaluator.sets([first, other])
-        evaluator.sets([made("averaging", 0), made("averaging", 1)])
-        evaluator.sets([made("averaging", 0), made("averaging", 1, candidates=None)])
+        evaluator.sets([made("kcenter", 0), made("kcenter", 1)])
+        evaluator.sets([made("kcenter", 0), made("kcenter", 1, candidates=None)])
 
 
 ODD: list[Any] = [
