@@ -22,6 +22,7 @@ from graphcondense.core.engine import State
 from graphcondense.methods.random import RandomNodes
 from graphcondense.ops.locks import alone_in
 from graphcondense.run import folder as run_folder
+from graphcondense.run import work
 from graphcondense.saved.content import graph_hash
 from tests.toys import toy_graph
 
@@ -274,7 +275,9 @@ def test_a_folder_is_freed_after_an_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("asked", [{"nodes": 6}, {"sizes": (6, 9)}])
-def test_what_is_finished_is_given_back_whatever_makes_it(asked: Any, tmp_path: Path) -> None:
+def test_what_is_finished_is_given_back_whatever_makes_it(
+    asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A closed form has nothing to go on with; what it made is there all the same."""
 
     def made(**more: Any) -> list[Any]:
@@ -292,6 +295,11 @@ def test_what_is_finished_is_given_back_whatever_makes_it(asked: Any, tmp_path: 
     assert {p: p.stat().st_mtime_ns for p in files} == files
     with pytest.raises(ValueError, match="is of another run: seed is 0 there and 1 here"):
         made(resume=True, seed=1)
+    with monkeypatch.context() as patch:  # to give back needs no room
+        patch.setattr(work, "refuse_beyond_free", lambda *given: 1 / 0)
+        made(resume=True)
+        with pytest.raises(ZeroDivisionError):
+            made()
     next(iter((tmp_path / "run").rglob("condensed.safetensors"))).unlink()
     with pytest.raises(ValueError, match="resume=True cannot act"):
         made(resume=True)

@@ -7,8 +7,9 @@ neighbours, of users by :mod:`~graphcondense.evaluate.rows`, and of one graph wi
 
 from __future__ import annotations
 
+import json
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,12 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.kind import Task
-from graphcondense.saved.shown import record_of
+from graphcondense.saved.shown import inside, record_of
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+    from graphcondense.ops.types import Record
 
 
 def refuse_text(value: object, name: str) -> None:
@@ -99,8 +102,8 @@ def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
 
     What has no record, or one that does not say (as after noise), is taken as it is.
     """
-    about = [record_of(one).get("data") for one in sets]
-    told = {str(data["digest"]) for data in about if data and data.get("digest")}
+    about = [inside(record_of(one), "data") for one in sets]
+    told = {str(data["digest"]) for data in about if data.get("digest")}
     if other := told - {real.digest}:
         warnings.warn(
             f"{name!r} was condensed from other data ({min(other)}) than {real.name} "
@@ -112,22 +115,41 @@ def warn_of_others(name: str, sets: Sequence[object], real: Task) -> None:
 
 def warn_of_shared_candidates(name: str, sets: Sequence[object]) -> None:
     """Warn of sets of several seeds that had candidates in common: candidates count up from the
-    seed, and what was chosen from nearly the same ones is often the same."""
-    tried: dict[int, list[int]] = {}
+    seed, and what was chosen from nearly the same ones is often the same. A set without candidates
+    was made of its own seed.
+
+    Only sets of one method, with the same options and budget, have anything in common; nothing is
+    said of a method whose candidates are all the same set.
+    """
+    alike: defaultdict[str, set[tuple[int, ...]]] = defaultdict(set)
     for record in map(record_of, sets):
-        if choice := record.get("choice"):
-            tried[record["seed"]] = choice["seeds"]
-    times = Counter(seed for seeds in tried.values() for seed in seeds)
-    if not (shared := [seed for seed, n in times.items() if n > 1]):
-        return
-    asked = ", ".join(map(str, sorted(tried)))
-    warnings.warn(
-        f"{name!r}: the sets of the seeds {asked} were each chosen among candidates, whose seeds "
-        f"count up from there, so {len(shared)} of them stood for choice more than once, and the "
-        "spread of these sets is too small. Condense again with seeds at least "
-        f"{max(map(len, tried.values()))} apart",
-        stacklevel=4,
-    )
+        method = inside(record).get("method")
+        made = [method, inside(record, "hyperparameters"), inside(record, "budget", "asked")]
+        alike[json.dumps(made, default=str, skipkeys=True)].add(_tried(record))
+    for every in alike.values():
+        times = Counter(seed for tried in every for seed in tried)
+        if not (shared := {seed for seed, n in times.items() if n > 1}):
+            continue
+        near = sorted(tried for tried in every if shared & {*tried})
+        asked = ", ".join(f"{seed}" for seed in dict.fromkeys(tried[0] for tried in near))
+        warnings.warn(
+            f"{name!r}: sets of the seeds {asked} were chosen among candidates, whose seeds count "
+            f"up from there, so {len(shared)} of them stood for choice more than once, and the "
+            "spread of these sets is too small. Condense again with seeds at least "
+            f"{max(map(len, near))} apart",
+            stacklevel=4,
+        )
+
+
+def _tried(record: Record) -> tuple[int, ...]:
+    """The seeds of all that a set was chosen among, its own first; none where the record does not
+    say, or where seeds made no difference."""
+    choice, seed = inside(record, "choice"), inside(record).get("seed")
+    told = choice.get("seeds") if "choice" in inside(record) else [seed]
+    seeds = [one for one in told if type(one) is int] if isinstance(told, list) else []
+    if seeds != told or seeds[:1] != [seed] or (choice.get("distinct") == 1 and len(seeds) > 1):
+        return ()
+    return tuple(seeds)
 
 
 def warn_of_missing(name: str, classes: Sequence[int], real: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,8 +24,8 @@ from graphcondense.saved.paths import path_of
 
 
 class Store:
-    """One line of JSON a finished :class:`FitResult`; those of another evaluation, or of an older
-    form, are made again, with a warning.
+    """One line of JSON a finished :class:`FitResult`; those of another evaluation, of an older
+    form or damaged are not taken up, with a warning where no other line has the same training.
 
     Args:
         path: the file; ``None`` keeps nothing.
@@ -43,22 +44,20 @@ class Store:
         if self.path is not None:
             refuse_target(self.path, f"store={str(path)!r}")
             lines = _lines(self.path) if self.path.exists() else []
-            read = [self._read(line) for line in lines]
-            lost = {why: read.count(why) for why in sorted({*read} - {""})}
+            whole = [saved for saved in map(_parsed, lines) if saved is not None]
+            read = [(saved.get("key"), self._read(saved)) for saved in whole]
+            known = [*self._known]  # a list: the key of a damaged line may be anything
+            lost = Counter(why for key, why in read if why and key not in known)
             if lost:
-                told = ", ".join(f"{count} {why}" for why, count in lost.items())
+                told = ", ".join(f"{lost[why]} {why}" for why in sorted(lost))
                 warnings.warn(
-                    f"store={str(path)!r}: of {len(lines)} finished trainings, these are made "
-                    f"again: {told}",
+                    f"store={str(path)!r}: of {len(whole)} finished trainings, these are not "
+                    f"taken up: {told}",
                     stacklevel=3,
                 )
 
-    def _read(self, line: str) -> str:
-        """Take a line up; in words, why not."""
-        try:
-            saved: Any = read_json(line, "a line")
-        except ValueError:
-            return ""  # the line that the interrupt cut short
+    def _read(self, saved: Record) -> str:
+        """Take a training up; in words, why not."""
         try:
             if saved["sha256"] != _digest(saved["key"], saved["result"]):
                 return DAMAGED
@@ -110,6 +109,15 @@ def _lines(path: Path) -> list[str]:
             "of such is removed once all are done: name a file that does not exist"
         )
     return lines
+
+
+def _parsed(line: str) -> Record | None:
+    """What a line says; ``None`` of one that an interrupt cut short."""
+    try:
+        saved: Any = read_json(line, "a line")
+    except ValueError:
+        return None
+    return cast(Record, saved)
 
 
 def _digest(key: object, result: object) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
+from torch import Tensor
 
 from graphcondense.core import parallel
 from graphcondense.core.clock import Clock
@@ -264,17 +266,26 @@ def update(
         about = problem.about()
         refuse_other(record["data"], about)
         refuse_columns(record["data"], about)
-        before = small
+        before, told = small, None
         if old_nodes is None:
             facts = getattr(problem.task, "facts", None)
             refuse_ungrown(small, record["data"], about, getattr(facts, "ids", None))
         else:
             nodes = record["data"].get("nodes")
-            before = as_now(small, old_numbers(old_nodes, about["nodes"], nodes), nodes)
-        job = Job(problem, method, name, run, preset=record.get("preset"))
-        grown = once(job, (), clock, before)
-        grown.condensed["updated_from"] = graph_hash(small)
-        return cast(S, grown)
+            old = old_numbers(old_nodes, about["nodes"], nodes)
+            before, told = as_now(small, old, nodes), _digest(old)
+        job = Job(
+            *(problem, method, name, run),
+            preset=record.get("preset"),
+            updated_from=graph_hash(small),
+            old_nodes=told,
+        )
+        return cast(S, once(job, (), clock, before))
+
+
+def _digest(old: Tensor) -> str:
+    """Of which node of before each one is."""
+    return hashlib.sha256(old.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
 def _noise_seed(run: Run, given: Mapping[str, object]) -> int:

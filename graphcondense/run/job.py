@@ -13,6 +13,9 @@ from graphcondense.kinds import AnyProblem
 from graphcondense.ops.types import JsonValue, Record
 from graphcondense.run.options import Run
 
+UPDATED = ("updated_from", "old_nodes")
+"""What the identity of an update has besides."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,6 +29,8 @@ class Job:
         origin: where the data came from, for ``config.yaml`` alone.
         preset: the section of the method's preset file that was taken.
         why: in words, where the budget came from if nobody gave one.
+        updated_from: of an update, the hash of the set that it goes on from.
+        old_nodes: of an update, a digest of which node of before each one is, if that was said.
     """
 
     problem: AnyProblem
@@ -35,6 +40,8 @@ class Job:
     origin: Mapping[str, JsonValue] = field(default_factory=dict)
     preset: str | None = None
     why: str = ""
+    updated_from: str | None = None
+    old_nodes: str | None = None
 
     @cached_property
     def about(self) -> Record:
@@ -66,6 +73,7 @@ class Job:
             "budget_seconds": run.budget_seconds,
             **({} if run.epsilon is None else {"epsilon": run.epsilon, "delta": run.delta}),
             "learners": learners if learners > 1 else None,
+            **{name: getattr(self, name) for name in UPDATED if getattr(self, name)},
             "data": self.about["digest"],
         }
 

@@ -24,7 +24,7 @@ from graphcondense.ops.files import write_whole
 from graphcondense.ops.threads import made_on
 from graphcondense.ops.types import Record
 from graphcondense.ops.yaml import read_yaml, read_yaml_file
-from graphcondense.run.job import Job
+from graphcondense.run.job import UPDATED, Job
 from graphcondense.run.options import device_of
 from graphcondense.saved.shown import record_of
 from graphcondense.version import __version__
@@ -50,7 +50,7 @@ def result_in(folder: Path, identity: Mapping[str, object]) -> Small:
     about = config.get("data")
     if not isinstance(about, dict):
         raise ValueError(f"{folder / 'config.yaml'}: data must be a mapping; condense again")
-    there = {key: config.get(key) for key in identity} | {"data": about.get("digest")}
+    there = {key: config.get(key) for key in (*identity, *UPDATED)} | {"data": about.get("digest")}
     for name, old, new in differences(
         there, read_yaml(yaml.safe_dump(dict(identity), sort_keys=False))
     ):
@@ -167,6 +167,7 @@ def record(job: Job, small: Small, watch: Watch, seconds: float) -> Record:
         "pseudo_labels": run.pseudo_labels,
         **({} if problem.privacy is None else {"privacy": problem.privacy}),
         **({} if run.memory is None else {"memory": run.memory}),
+        **({} if job.updated_from is None else {"updated_from": job.updated_from}),
         "data": dict(about),
         "budget": {
             "asked": {k: v for k, v in asked.items() if v is not None},

@@ -28,6 +28,7 @@ from graphcondense.ops.types import Record
 from graphcondense.run.folder import current, is_finished
 from graphcondense.run.job import Job
 from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
+from graphcondense.saved.checks import outputs_of
 from graphcondense.saved.forms import given_contents
 
 
@@ -179,12 +180,15 @@ def refuse_other(before: Mapping[str, object], now: Mapping[str, object]) -> Non
     Args:
         before, now: what records say of the data.
     """
-    for what in ("features", "classes", "tasks", "label_kind"):
-        if before.get(what) != now.get(what):
+    # Of soft labels, earlier versions counted classes as tasks.
+    counted = "classes" if now.get("tasks") is None else "tasks"
+    was, one = ({**about, counted: outputs_of({"data": about})} for about in (before, now))
+    for what in ("features", "label_kind", counted):
+        if was.get(what) != one.get(what):
             told = what.replace("_", " ")
             raise ValueError(
-                f"the condensed graph has {before.get(what)} {told}, the new data "
-                f"{now.get(what)}; condense anew"
+                f"the condensed graph has {was.get(what)} {told}, the new data "
+                f"{one.get(what)}; condense anew"
             )
 
 
@@ -328,12 +332,12 @@ def refuse_idle(
     if run.chooses:  # finished candidates are taken up, whatever the method
         for name in ("resume", "resume_anyway"):
             why.pop(name, None)
-    if run.resume and (loops or run.sizes is not None) and _has_ended(run):
-        why.pop("resume", None)  # what is there is given back
     if not run.resume:
         why.setdefault("resume_anyway", "nothing is resumed, resume=False")
     why |= idle_choice(problem, method, run, loops)
     why |= _idle_private(run)
+    if run.resume and _has_ended(run):
+        why.pop("resume", None)  # what is there is given back, and no noise is drawn
     if not method.propagates:
         why["cache"] = f"{method.name} with these options reads no propagated features"
     if run.memory is not None:

@@ -66,8 +66,8 @@ def once(
     clock.on_gpu = device_of(run).type == "cuda"
     with contextlib.ExitStack() as stack:
         folder, done = parallel.from_main(lambda: _opened(stack, run, identity))
-        if done is not None:
-            return done
+        if done:
+            return done[0]
         refuse_beyond_free(job, estimate)
         rng = torch.Generator().manual_seed(run.seed)
         # Whether it is ever asked or not, a score belongs to a loop.
@@ -109,6 +109,7 @@ def once(
         return small
 
 
+@parallel.together()
 def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
     """One run for all of ``sizes``, of which the method has the largest as its budget."""
     from graphcondense.saved.content import graph_hash
@@ -125,20 +126,18 @@ def nested(job: Job, sizes: Sequence[int], clock: Clock) -> dict[int, Small]:
             raise ValueError(f"sizes={brief(sizes)}: {error}") from error
     most = max(estimates)
     refuse_large(job, most)
-    refuse_beyond_free(job, most)
     clock.on_gpu = device_of(run).type == "cuda"
     open_size = replace(job, method=replace(method, **Record({counted: None})))
     identity = open_size.identity() | {"sizes": sizes}
+    refuse_different(identity)
     parts = [str(n) for n in sizes]
     with contextlib.ExitStack() as stack:
+        place, done = parallel.from_main(lambda: _opened(stack, run, identity, parts))
+        if done:
+            return dict(zip(sizes, done, strict=True))
+        refuse_beyond_free(job, most)
         folders = []
-        if run.out is not None and parallel.is_main():
-            place = stack.enter_context(working_in(Path(run.out), run.resume, parts))
-            if run.resume:  # of what has ended, else it is refused
-                return {
-                    n: result_in(place / part, identity)
-                    for n, part in zip(sizes, parts, strict=True)
-                }
+        if place is not None and parallel.is_main():
             stack.enter_context(clock.noted_in(place / CLOCK, identity))
             clock.tell(0)
             folders = [place / part for part in parts]
@@ -166,10 +165,10 @@ def best(job: Job, extra: Sequence[Callback], clock: Clock) -> Small:
     run, identity = job.run, job.identity()
     with contextlib.ExitStack() as stack:
         folder, done = _opened(stack, run, identity)
-        if done is not None:
-            if folder is not None and "choice" in done.condensed:
-                candidates.settle(folder, done.condensed["choice"]["seed"])
-            return done
+        if done:
+            if folder is not None and "choice" in done[0].condensed:
+                candidates.settle(folder, done[0].condensed["choice"]["seed"])
+            return done[0]
         if folder is not None:
             if run.resume and (folder / CHECKPOINT).exists():
                 raise ValueError(
@@ -272,17 +271,20 @@ def _save(small: Small, folder: Path) -> None:
 
 
 def _opened(
-    stack: contextlib.ExitStack, run: Run, identity: Mapping[str, object]
-) -> tuple[Path | None, Small | None]:
+    stack: contextlib.ExitStack,
+    run: Run,
+    identity: Mapping[str, object],
+    parts: Sequence[str] = (".",),
+) -> tuple[Path | None, list[Small]]:
     """The folder to make a run in, its own until ``stack`` is closed, and what a run to be resumed
-    made, if it has ended."""
+    made in each of its ``parts``, if it has ended."""
     if run.out is None:
         if run.resume:
             raise ValueError("resume needs out=, the folder of the run to go on with")
-        return None, None
-    folder = stack.enter_context(working_in(Path(run.out), run.resume))
-    if not run.resume or not is_finished(folder):
-        return folder, None
-    small = result_in(folder, identity)
+        return None, []
+    folder = stack.enter_context(working_in(Path(run.out), run.resume, parts))
+    if not run.resume or not all(is_finished(folder / part) for part in parts):
+        return folder, []
+    made = [result_in(folder / part, identity) for part in parts]
     (folder / CLOCK).unlink(missing_ok=True)  # of a process that was killed after its last work
-    return folder, small
+    return folder, made

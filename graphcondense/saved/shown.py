@@ -101,7 +101,7 @@ def record_of(small: object) -> Record:
 
 def examples_of(record: Mapping[str, object]) -> list[list[Example]]:
     """The examples that a record tells of; none where somebody wrote something else there."""
-    told = _inside(record, "examples")
+    told = inside(record, "examples")
     nodes, ids, texts = (told.get(name) for name in ("nodes", "ids", "texts"))
     if not _are_lists(nodes, int):
         return []
@@ -174,7 +174,7 @@ def class_words(y: Tensor, record: Mapping[str, object]) -> list[str]:
     >>> class_words(torch.tensor([1, -1]), told), class_words(torch.tensor([[0.9, 0.1]]), told)
     (['dog', ''], ['cat'])
     """
-    about = _inside(record, "data")
+    about = inside(record, "data")
     given = about.get("class_names")
     names: list[object] = given if isinstance(given, list) else []
 
@@ -215,16 +215,16 @@ def summary(small: Shown) -> dict[str, str]:
     '2.5 % of films'
     """
     record, sizes = small.condensed, small._sizes()
-    about, asked = _inside(record, "data"), _inside(record, "budget", "asked")
+    about, asked = inside(record, "data"), inside(record, "budget", "asked")
     values = {
-        "method": _inside(record).get("method"),
+        "method": inside(record).get("method"),
         "data": about.get("name"),
         "size": ", ".join(counted(n, what) for what, n in sizes.items()),
         "share": _share(sizes, about),
         "budget": ", ".join(f"{key}={value}" for key, value in asked.items()),
         "score": _score(record),
-        "seed": _inside(record).get("seed"),
-        "seconds": _inside(record).get("seconds"),
+        "seed": inside(record).get("seed"),
+        "seconds": inside(record).get("seconds"),
     }
     return {key: f"{value}" for key, value in values.items() if value not in (None, "")}
 
@@ -287,15 +287,15 @@ def _score(record: object) -> str:
     >>> _score({"validation": {"score": -0.91234}, "data": {"metric": "rmse"}})
     'validation rmse 0.912'
     """
-    score = _inside(record, "validation").get("score")
+    score = inside(record, "validation").get("score")
     if not isinstance(score, int | float):
         return ""
     if score >= 0:
         return f"validation {100 * score:.1f}"
-    return f"validation {_inside(record, 'data').get('metric', 'error')} {-score:.3f}"
+    return f"validation {inside(record, 'data').get('metric', 'error')} {-score:.3f}"
 
 
-def _inside(record: object, *names: str) -> Record:
+def inside(record: object, *names: str) -> Record:
     """A mapping inside a record, or the record itself; empty where there is none."""
     for name in names:
         record = record.get(name) if isinstance(record, Mapping) else None

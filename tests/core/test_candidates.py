@@ -131,14 +131,64 @@ def test_seeds_that_share_candidates_are_told() -> None:
 
     near, evaluator = sets(0, 1, 2), evaluator_of(data)
     assert len({small.condensed["hash"] for small in near}) < 3
+    far = sets(0, 4)
     with pytest.warns(UserWarning, match=r"'condensed': .*seeds 0, 1, 2 .* 4 of them .* 4 apart"):
-        evaluator.sets(near)
-    alone = graphcondense.condense(data, "random", seed=1, **QUICK)
+        evaluator.sets([*near, *sets(20)])
+    taken = near[0].condensed["choice"]["seed"]
+    alone = [graphcondense.condense(data, "random", seed=s, **QUICK) for s in (taken, 8)]
+    assert alone[0].condensed["hash"] == near[0].condensed["hash"]
+    with pytest.warns(UserWarning, match=rf"seeds 0, {taken} .* 1 of them .* 4 apart"):
+        evaluator.sets([near[0], *alone])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        evaluator.sets(sets(0, 4))
-        evaluator.sets([near[0], alone])
+        evaluator.sets(far)
+        evaluator.sets([near[0], alone[1]])
         evaluator.sets({"one": near[0], "another": near[1]})
+
+
+def test_of_sets_that_have_nothing_in_common_nothing_is_told() -> None:
+    """Nor of a method that makes one set whatever the seed is."""
+    data = toy_graph()
+
+    def made(method: str, seed: int, nodes: int = 6, candidates: Any = 2, **more: Any) -> Any:
+        options: dict[str, Any] = {"candidates": candidates, "progress": False, **more}
+        return graphcondense.condense(data, method, nodes=nodes, seed=seed, **options)
+
+    first, evaluator = made("random", 0), evaluator_of(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluator.sets([first, made("averaging", 1)])
+        evaluator.sets([first, made("random", 1, nodes=9)])
+        other = made("random", 1)
+        other.condensed["hyperparameters"] = {"of": "another run"}
+        evaluator.sets([first, other])
+        evaluator.sets([made("kcenter", 0), made("kcenter", 1)])
+        evaluator.sets([made("kcenter", 0), made("kcenter", 1, candidates=None)])
+
+
+ODD: list[Any] = [
+    *({"choice": odd} for odd in ("best", [1], 3, None, {}, {"seeds": None}, {"seeds": [[1]]})),
+    *({"choice": {"seeds": odd}} for odd in ("01", {0: 1}, [0, None], [0, "1"], [], [1, 2])),
+    *({"seed": odd} for odd in (None, "0", [0], 0.5)),
+    *({"data": odd} for odd in ("toy", None, [1])),
+    *({"hyperparameters": odd} for odd in (3, {(1, 2): 3, 4: {5}, "a": 6})),
+]
+
+
+@pytest.mark.parametrize("odd", [*ODD, "seed", "data", "budget", "method"], ids=str)
+def test_a_record_that_somebody_changed_is_no_error(odd: Any) -> None:
+    data = toy_graph()
+    one, other = (graphcondense.condense(data, "random", candidates=2, **QUICK) for _ in range(2))
+    if isinstance(odd, str):
+        del other.condensed[odd]
+    else:
+        other.condensed.update(odd)
+    later = graphcondense.condense(data, "random", seed=1, **QUICK)
+    later.condensed["seed"] = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluator_of(data).sets([one, other])
+        evaluator_of(data).sets([other, later])
 
 
 def test_a_loop_is_run_with_its_own_validation() -> None:

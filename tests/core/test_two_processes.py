@@ -17,7 +17,10 @@ import pytest
 import torch
 from torch import nn
 
+import graphcondense
 from graphcondense.core import parallel
+from graphcondense.methods.quotient import Quotient
+from tests.toys import toy_graph
 
 SECONDS = 60  # after which a process that waits has failed
 
@@ -208,3 +211,18 @@ def test_numbers_before_a_group_is_made(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert parallel.gpu() == "cuda"
     assert parallel.shares(13) == (13, range(4, 13, 6))
+
+
+def test_finished_sizes_are_given_back_to_all_processes(tmp_path: Path) -> None:
+    """None makes them again."""
+    options: Any = {"sizes": (6, 9), "out": tmp_path / "run", "progress": False}
+    data = toy_graph()
+    made: Any = graphcondense.condense(data, "quotient", **options)
+
+    def work(rank: int) -> dict[int, str]:
+        Quotient.nested = None  # type: ignore[assignment, method-assign]
+        found: Any = graphcondense.condense(data, "quotient", resume=True, **options)
+        return {size: small.condensed["hash"] for size, small in found.items()}
+
+    hashes = {size: small.condensed["hash"] for size, small in made.items()}
+    assert in_two(tmp_path, work) == [hashes] * 2

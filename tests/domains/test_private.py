@@ -7,6 +7,7 @@ import itertools
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -252,6 +253,24 @@ def test_several_sizes_are_one_release() -> None:
     means = graphs[6].x.view(3, 2, -1).mean(1)
     torch.testing.assert_close(graphs[3].x, means, rtol=1e-4, atol=1e-5)
     assert {g.condensed["remarks"]["features"] for g in graphs.values()} == {"noisy sums"}
+
+
+@pytest.mark.parametrize("asked", [{"nodes": 6}, {"sizes": [3, 6]}])
+def test_a_release_that_is_there_is_given_back(asked: Any, tmp_path: Path) -> None:
+    """It draws nothing; where something would be drawn, a run is not gone on with."""
+
+    def made(**more: Any) -> Any:
+        given = {key: value for key, value in PRIVATE.items() if key != "per_class"}
+        options: dict[str, Any] = {**given, **asked, "out": tmp_path / "run", **more}
+        found: Any = graphcondense.condense(toy_graph(), "quotient", **options)
+        return [*found.values()] if isinstance(found, dict) else [found]
+
+    with pytest.raises(ValueError, match=r"resume=True cannot act: epsilon= .*drawn again"):
+        made(resume=True)
+    first, again = made(), made(resume=True)
+    assert [small.condensed for small in first] == [small.condensed for small in again]
+    with pytest.raises(ValueError, match=r"is of another run: epsilon is 4\.0 there and 2\.0 here"):
+        made(resume=True, epsilon=2.0)
 
 
 def test_the_default_budget_asks_for_no_release() -> None:

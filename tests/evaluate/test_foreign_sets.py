@@ -237,7 +237,7 @@ def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     lines[1]["result"]["spread"] = 1
     lines[2]["evaluation"] = "0" * 16
     path.write_text("\n".join(json.dumps(line) for line in lines) + '\n{"evaluation": "cut')
-    with pytest.warns(UserWarning, match="of 5 finished trainings") as told:
+    with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up") as told:
         store = Store(path, {})
     words = str(told[0].message)
     for said in ("1 damaged", "1 of another evaluation", "1 in the form of an older"):
@@ -246,6 +246,19 @@ def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     for key in ("a", "b", "c", "d"):
         store.get(key, lambda key=key: made.append(key) or found)
     assert made == ["a", "b", "c"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Store(path, {})  # each has a good line now
+
+
+def test_a_damaged_line_may_be_of_anything(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    Store(path, {}).get("a", lambda: FitResult.once("m", 0.5, 0.25, ""))
+    for rest in ('"x", "key": ["a"]}', '"x", "key": {"a": 1}, "result": 3}', '"x"}'):
+        with path.open("a") as file:
+            file.write('\n{"evaluation": ' + rest)
+    with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up: 3 in the form"):
+        Store(path, {})
 
 
 def test_blank_lines_are_something_else(tmp_path: Path) -> None:

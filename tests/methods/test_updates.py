@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from graphcondense.data.task import NodeTask
 from graphcondense.methods import all_methods
 from graphcondense.ops.coarsen import coarsen, started
 from graphcondense.ops.variation import heavy_edges
+from graphcondense.run.refusals import refuse_other
 from tests.cases import toy_graph
 
 ABLE = sorted(n for (n, kind), cls in all_methods().items() if kind == "node" and cls.updates())
@@ -372,3 +374,57 @@ def test_links_of_a_graph_that_changed() -> None:
         pairs = {*zip(small.assignment[20:].tolist(), grown.assignment[:80].tolist(), strict=True)}
         if name != "quotient":
             assert len(pairs) == len({one for one, _ in pairs}), "groups before stay together"
+
+
+# --- a finished update, and sets of earlier versions --------------------------------------------
+
+
+def test_a_finished_update_is_given_back(whole: NodeTask, early: NodeTask, tmp_path: Path) -> None:
+    """That of this set alone, by the same numbering, and no run without one."""
+    small, other = (
+        graphcondense.condense(early, "quotient", nodes=9, seed=seed, progress=False)
+        for seed in (0, 1)
+    )
+    old = torch.arange(120).where(torch.arange(120) < 90, -1)
+
+    def update(small: Any = small, **more: Any) -> Any:
+        return graphcondense.update(small, whole, out=tmp_path / "run", progress=False, **more)
+
+    with pytest.raises(ValueError, match=r"resume=True cannot act: .*update"):
+        update(resume=True)
+    first = update()
+    assert graphcondense.load(tmp_path / "run").condensed == first.condensed
+    assert first.condensed["updated_from"] == small.condensed["hash"]
+    assert update(resume=True).condensed == first.condensed
+    with pytest.raises(ValueError, match="is of another run: updated_from is"):
+        update(other, resume=True)
+    with pytest.raises(ValueError, match="is of another run: old_nodes is"):
+        update(resume=True, old_nodes=old)
+    with pytest.raises(ValueError, match="is of another run: updated_from is"):
+        graphcondense.condense(
+            whole, "quotient", nodes=9, out=tmp_path / "run", resume=True, progress=False
+        )
+    first = update(old_nodes=old)
+    assert update(resume=True, old_nodes=old).condensed == first.condensed
+    with pytest.raises(ValueError, match="is of another run: old_nodes is"):
+        update(resume=True, old_nodes=old.where(torch.arange(120) > 0, -1))
+
+
+def test_soft_labels_of_an_earlier_version_are_updated() -> None:
+    """Their classes were counted as tasks."""
+    data = toy_graph()
+    data.y = torch.softmax(torch.randn(120, 3, generator=torch.Generator().manual_seed(0)), 1)
+    data.label_kind = "soft"
+    small = graphcondense.condense(data, "quotient", nodes=9, progress=False)
+    new = graphcondense.update(small, data, progress=False)
+    about = small.condensed["data"]
+    about["tasks"] = about.pop("classes")
+    assert (
+        graphcondense.update(small, data, progress=False).condensed["hash"]
+        == (new.condensed["hash"])
+    )
+    about["tasks"] = 4
+    with pytest.raises(ValueError, match=r"has 4 classes, the new data 3; condense anew"):
+        refuse_other(about, new.condensed["data"])
+    with pytest.raises(ValueError, match=r"has soft label kind, the new data classes"):
+        refuse_other(about, {**about, "label_kind": "classes"})
