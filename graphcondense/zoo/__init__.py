@@ -4,7 +4,7 @@ Some come with the package, so no network is needed; any folder may be another z
 
 >>> from graphcondense import zoo
 >>> zoo.load("cora-70")
-CondensedGraph(quotient, 70 nodes, 506 edges, 2.6 % of cora)
+CondensedGraph(quotient, 70 nodes, 504 edges, 2.6 % of cora)
 >>> zoo.entries()["cora-70"].data
 'cora'
 """
