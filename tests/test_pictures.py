@@ -197,18 +197,20 @@ def test_nodes_that_are_images_are_drawn_as_such(tmp_path: Path, density: float)
     assert colours(tmp_path / "digits.png") > 20
 
 
+def scored(label: str, score: float, std: float | None, trainings: int) -> Row:
+    """A GCN of as many condensed sets, each trained on as often."""
+    given = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
+    given |= dict.fromkeys(("graphs", "trainings"), trainings)
+    given |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
+    given |= dict.fromkeys(("spread_graphs", "spread_trainings"))
+    given |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
+    given |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
+    return Row(label=label, model="GCN", test_selected=score, test_selected_std=std, **given)
+
+
 def test_a_ranking_is_sorted_and_has_bars() -> None:
-    common = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
-    common |= dict.fromkeys(("graphs", "trainings"), 3)
-    common |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
-    common |= dict.fromkeys(("spread_graphs", "spread_trainings"))
-    common |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
-    common |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
     scores = {"a": 0.5, "b": 0.9, "c": 0.7, "failed": math.nan}
-    rows = tuple(
-        Row(label=label, model="GCN", test_selected=score, test_selected_std=0.02, **common)
-        for label, score in scores.items()
-    )
+    rows = tuple(scored(label, score, 0.02, 3) for label, score in scores.items())
     (axes,) = draw_ranking(Report("toys", "d", {}, rows, {})).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["b", "c", "a"]
     (bars,) = axes.containers
@@ -220,16 +222,7 @@ def test_a_ranking_is_sorted_and_has_bars() -> None:
 
 def test_a_spread_that_nobody_knows_is_no_bar() -> None:
     """One training has none, and a bar of length 0 would say that all trainings agree."""
-    common = dict.fromkeys(("predictor", "edge_weights", "chosen"), "")
-    common |= dict.fromkeys(("graphs", "trainings"), 1)
-    common |= dict.fromkeys(("test_last", "test_last_std", "val_selected", "epoch_selected"), 0.0)
-    common |= dict.fromkeys(("spread_graphs", "spread_trainings"))
-    common |= dict.fromkeys(("nodes", "edges", "bytes"), 5)
-    common |= dict.fromkeys(("seconds", "seconds_training", "processor_seconds"), 1.0)
-    rows = tuple(
-        Row(label=label, model="GCN", test_selected=0.5, test_selected_std=std, **common)
-        for label, std in {"one": None, "several": 0.02}.items()
-    )
+    rows = (scored("one", 0.5, None, 1), scored("several", 0.5, 0.02, 1))
     report = Report("toys", "d", {}, rows, {})
     for figure in (draw_ranking(report), report.plot()):
         drawn = [

@@ -29,7 +29,7 @@ from graphcondense.cli.runs import check_device
 from graphcondense.cli.tables import files_of, refuse_changed
 from graphcondense.cli.text import CONSOLE, is_main, say, summary, tell, warn
 from graphcondense.cli.where import Where, data_flags, origin_flags, where_of
-from graphcondense.run.folder import begun, current, is_finished
+from graphcondense.run.folder import begun, current, has_ended
 
 if TYPE_CHECKING:
     from graphcondense.core.method import Method
@@ -102,8 +102,7 @@ def command_condense(argv: list[str]) -> object:
     options |= {"out": folder, "preset": args.preset}
     if CONSOLE.quiet:
         options["progress"] = False
-    parts = [str(n) for n in sizes] or ["."]
-    if args.resume and all(is_finished(current(folder, parts) / part) for part in parts):
+    if args.resume and has_ended(folder, sizes):
         tell(f"{folder} is finished: there is nothing to resume")
     _tell_other_kinds(where.named(), kind, forms)
     made = _run(data, method, options, where.origin(), argv)

@@ -408,9 +408,7 @@ def read_checkpoint(
             raise ValueError(f"{file} is not a whole checkpoint; start over")
     matched(out, callbacks)
     if (before := made.get("scored_by")) != scored_by:
-        raise ValueError(
-            f"{file}: {refused_scores(before, scored_by)}: start over, or name another folder"
-        )
+        raise ValueError(f"{file}: {refused_scores(before, scored_by)}")
     others = other_bits(made["place"], place or {})
     if others and not anyway:
         raise ValueError(
@@ -422,11 +420,11 @@ def read_checkpoint(
 
 
 def refused_scores(there: object, here: str | None) -> str:
-    """In words, why scores of before do not stand beside those to come."""
+    """In words, why scores of before do not stand beside those to come, and what to do."""
     words = [str(who)[:200] if who else "what it does not say" for who in (there, here)]
     return (
         f"scores are by {words[0]} there and by {words[1]} here, and the better of two such scores "
-        "need not be the better set"
+        "need not be the better set: start over, or name another folder"
     )
 
 

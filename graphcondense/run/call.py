@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
-from torch import Tensor
 
 from graphcondense.core import parallel
 from graphcondense.core.clock import Clock
@@ -19,6 +17,7 @@ from graphcondense.data.kind import kind_of_data
 from graphcondense.data.task import NodeTask
 from graphcondense.kinds import KINDS, Kind, import_evaluators, kind_named, problem_of
 from graphcondense.methods import all_methods, find_method, load
+from graphcondense.ops.arrays import digest_of
 from graphcondense.ops.budget import BUDGETS
 from graphcondense.ops.fields import brief
 from graphcondense.ops.threads import fixed_order
@@ -273,7 +272,7 @@ def update(
         else:
             nodes = record["data"].get("nodes")
             old = old_numbers(old_nodes, about["nodes"], nodes)
-            before, told = as_now(small, old, nodes), _digest(old)
+            before, told = as_now(small, old, nodes), digest_of(old.cpu().numpy())
         job = Job(
             *(problem, method, name, run),
             preset=record.get("preset"),
@@ -281,11 +280,6 @@ def update(
             old_nodes=told,
         )
         return cast(S, once(job, (), clock, before))
-
-
-def _digest(old: Tensor) -> str:
-    """Of which node of before each one is."""
-    return hashlib.sha256(old.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
 def _noise_seed(run: Run, given: Mapping[str, object]) -> int:

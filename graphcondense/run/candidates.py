@@ -130,9 +130,7 @@ def refuse_other_scores(part: object, record: Mapping[str, Any], scored_by: str)
     """Raise a ValueError where a finished candidate was scored otherwise than those to come."""
     told = record["validation"]["predictor"]
     if told != scored_by:
-        raise ValueError(
-            f"{part}: {refused_scores(told, scored_by)}: start over, or name another folder"
-        )
+        raise ValueError(f"{part}: {refused_scores(told, scored_by)}")
 
 
 def part_of(folder: Path, seed: int) -> Path:

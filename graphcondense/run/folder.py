@@ -100,6 +100,14 @@ def is_finished(folder: Path) -> bool:
     return has_result(folder) and not (folder / CHECKPOINT).exists()
 
 
+def has_ended(folder: Path, sizes: Sequence[int] = ()) -> bool:
+    """Whether ``resume`` has nothing to go on with: the run, or that of each of ``sizes``, has
+    ended."""
+    parts = [str(n) for n in sizes] or ["."]
+    place = current(folder, parts)
+    return all(is_finished(place / part) for part in parts)
+
+
 def current(folder: Path, parts: Sequence[str] = (".",)) -> Path:
     """Where ``resume`` goes on: in what is to replace the run of the folder, if that was begun."""
     return folder / NEW if _keeps(folder / NEW, parts) else folder

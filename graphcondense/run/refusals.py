@@ -25,7 +25,7 @@ from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
-from graphcondense.run.folder import current, is_finished
+from graphcondense.run.folder import has_ended
 from graphcondense.run.job import Job
 from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
 from graphcondense.saved.checks import outputs_of
@@ -336,7 +336,7 @@ def refuse_idle(
         why.setdefault("resume_anyway", "nothing is resumed, resume=False")
     why |= idle_choice(problem, method, run, loops)
     why |= _idle_private(run)
-    if run.resume and _has_ended(run):
+    if run.resume and run.out is not None and has_ended(Path(run.out), run.sizes or ()):
         why.pop("resume", None)  # what is there is given back, and no noise is drawn
     if not method.propagates:
         why["cache"] = f"{method.name} with these options reads no propagated features"
@@ -355,15 +355,6 @@ def refuse_idle(
             raise ValueError(f"{name}={reprlib.repr(value)} cannot act: {why[name]}; leave it out")
     if run.cache is not None:
         problem.keep_in(run.cache)
-
-
-def _has_ended(run: Run) -> bool:
-    """Whether all that is asked for is in the folder of the run, finished."""
-    if run.out is None:
-        return False
-    parts = [str(n) for n in run.sizes or ()] or ["."]
-    place = current(Path(run.out), parts)
-    return all(is_finished(place / part) for part in parts)
 
 
 def _idle_private(run: Run) -> dict[str, str]:

@@ -21,7 +21,10 @@ OUTSIDE = (
 )
 """What is said beside numbers of a set that was made under differential privacy."""
 
-PRIVATE_HEAD = ("epsilon", "measured on", "attack AUC %", "test accuracy %")
+AUC = "attack AUC %"
+"""The heading of the areas."""
+
+PRIVATE_HEAD = ("epsilon", "measured on", AUC, "test accuracy %")
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,6 @@ class Attack:
         at = self.head.index(AUC)
         areas = ", ".join(f"{row[0]} {row[at]}" for row in self.rows)
         return f"{self.protocol}. AUC in %, where 50 is a guess: {areas}."
-
-
-AUC = "attack AUC %"
-"""The heading of the areas."""
 
 
 def beside(path: Path) -> Path:
