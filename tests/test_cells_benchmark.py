@@ -46,7 +46,7 @@ def test_a_seed_that_fails_leaves_the_cell_as_it_was(
     assert "failed, AssertionError: no" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("workers", ["1", "ray"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("ray", marks=pytest.mark.slow)])
 def test_cells_in_turn_and_on_ray(
     workers: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
