@@ -1,18 +1,24 @@
-"""Cells of a benchmark's table: condensed and evaluated in processes of their own, kept on disk."""
+"""Cells of a benchmark's table: condensed and evaluated in processes of their own, kept on disk, or
+in this process, or by the workers of a Ray cluster."""
 
 from __future__ import annotations
 
+import argparse
+import functools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
+A = TypeVar("A")
 Cell = dict[str, Any]
 """``seconds``, and ``seeds``: what the process of each condensation seed wrote."""
 
@@ -64,6 +70,66 @@ def run(
         path.write_text(json.dumps(cell, indent=1))
     text = f"failed, {failed[0]}" if failed else scores(cell)
     print(f"{path.stem}: {text}, {cell['seconds']:.0f} s", file=sys.stderr, flush=True)
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """The flags of :func:`each`."""
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
+    parser.add_argument(
+        "--workers",
+        choices=["1", "ray"],
+        default="1",
+        help="cells in turn, or on all machines of a Ray cluster (RAY_ADDRESS), else on the cores "
+        "of this one; they share the folders",
+    )
+
+
+def each(
+    function: Callable[[A], T], items: Mapping[str, A], *, workers: str, seconds: float
+) -> Iterator[T]:
+    """What ``function`` gives for every item, as they end; an item that fails is told.
+
+    Args:
+        function: of a module that the workers can import, not of ``__main__``.
+        items: in the order in which they begin.
+        workers: ``"1"`` for this process, ``"ray"`` for :class:`graphcondense.ops.fleet.Fleet`.
+        seconds: no item begins later than so many from now.
+    """
+    task = functools.partial(_in_time, os.getcwd(), time.time() + seconds, function)
+    late = 0
+    for key, values, why in (_in_turn if workers == "1" else _on_ray)(task, items):
+        late += values == [] and not why
+        if why:
+            print(f"{key} failed: {why}", file=sys.stderr, flush=True)
+        yield from values
+    if late:
+        print(f"no time for {late} further cells", file=sys.stderr, flush=True)
+
+
+def _in_time(here: str, until: float, function: Callable[[A], T], item: A) -> list[T]:
+    """One value, or none where it is too late to begin."""
+    os.chdir(here)
+    return [function(item)] if time.time() < until else []
+
+
+Ended = tuple[str, Sequence[T], str]
+"""The key of an item, its value if there is one, and why it failed, else nothing."""
+
+
+def _in_turn(task: Callable[[A], Sequence[T]], items: Mapping[str, A]) -> Iterator[Ended[T]]:
+    for key, item in items.items():
+        try:
+            yield key, task(item), ""
+        except Exception:  # the others go on, as on a cluster
+            yield key, [], traceback.format_exc()
+
+
+def _on_ray(task: Callable[[A], Sequence[T]], items: Mapping[str, A]) -> Iterator[Ended[T]]:
+    from graphcondense.ops.fleet import Fleet
+
+    with Fleet() as fleet:
+        for key, done in fleet.each(task, items):
+            yield key, done.value or [], done.why
 
 
 def read(path: Path) -> Cell | None:

@@ -8,7 +8,8 @@ condensation. All cells are lines of ``--out``/defaults.json, which is also wher
 stopped goes on: a cell that is there is not run again, unless ``--again`` names its method, which
 has changed. Cheap methods come first, and the first
 split of all data before the second. A method that takes more than ``--limit`` processor seconds is
-a cell that says so. ``--page`` writes the page from what is there.
+a cell that says so. ``--workers ray`` runs cells side by side. ``--page`` writes the page from what
+is there.
 
 ``--wide`` evaluates the same condensed graphs with other widths and numbers of epochs.
 """
@@ -25,11 +26,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from cells import add_workers, each
 from sets import SETS, opened
 
 MODEL = "GCN"
@@ -59,16 +62,14 @@ class Cell:
 
 def main() -> None:
     args = parsed()
-    began, rows = time.monotonic(), Rows(args.out / "defaults.json")
+    rows = Rows(args.out / "defaults.json")
     if args.again:
         rows.drop(args.data, args.again, args.files)
     if not args.page:
-        for cell in cells(args):
-            if time.monotonic() - began > args.seconds:
-                print("no time for further cells", file=sys.stderr)
-                break
-            if not rows.has(cell):
-                rows.add(run(args, cell))
+        todo = {f"{cell}": cell for cell in cells(args) if not rows.has(cell)}
+        own = {"workers": args.workers, "seconds": args.seconds}
+        for row in each(partial(run, args), todo, **own):
+            rows.add(row)
     from defaults_page import write
 
     write(rows.rows, args.out)
@@ -83,7 +84,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--again", nargs="+", default=[], help="methods to run anew: they changed")
     parser.add_argument("--splits", type=int, default=5, help="of every data set")
     parser.add_argument("--limit", type=float, default=120, help="processor seconds of condensing")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
+    add_workers(parser)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--files", type=Path, default=Path("docs/results/cells/defaults"))
     parser.add_argument("--wide", action="store_true", help="other widths and epochs, split 0")
@@ -252,4 +253,6 @@ def scored(
 
 
 if __name__ == "__main__":
-    main()
+    import defaults
+
+    defaults.main()  # of a module that workers import, too

@@ -7,8 +7,9 @@ is a file in ``--out``/cells/transfer and is not run again, so that a killed run
 most. Tables also hold cells of ``--out``/transfer-DATA.json, which an earlier page wrote. Delete
 both to start over (``*/*-quotient*`` in the folder once the method has changed). The
 first seed of everything comes first, then the second, so that a run that is stopped early has an
-even picture. Processes with other ``--data`` may run side by side. ``--page`` writes tables from
-what is there; ``--nas`` ranks architectures.
+even picture. Processes with other ``--data`` may run side by side; ``--workers ray`` does all sets
+of one split, budget and seed in one worker, since they are made of each other. ``--page`` writes
+tables from what is there; ``--nas`` ranks architectures.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ import controls
 import nodes
 import transfer_nas
 import transfer_page
+from cells import add_workers, each
 
 BUDGETS = {
     "cora": (35, 70, 140),
@@ -78,17 +80,10 @@ class Cell:
 
 def main() -> None:
     args = parsed()
-    began = time.monotonic()
     if not args.page:
-        for cell in cells(args):
-            if time.monotonic() - began > args.seconds:
-                print("no time for further cells", file=sys.stderr)
-                break
-            try:
-                run(args, cell)
-            except (ValueError, RuntimeError, MemoryError):  # one cell fails, the others go on
-                print(f"{cell} failed", file=sys.stderr)
-                traceback.print_exc()
+        own = {"workers": args.workers, "seconds": args.seconds}
+        for failures in each(partial(run_all, args), batches(args), **own):
+            print(*failures, sep="", end="", file=sys.stderr, flush=True)
         if args.nas:
             transfer_nas.run(args.root, args.out, seeds=args.seeds)
     transfer_page.write(args.out, BUDGETS)
@@ -114,7 +109,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
         help="of cells of the whole graph, which take by far the longest; default as --trainings",
     )
     parser.add_argument("--memory", type=float, default=4.0, help="GiB that trainings may take")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell later")
+    add_workers(parser)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--page", action="store_true", help="only write tables from what is there")
     parser.add_argument("--nas", action="store_true", help="also rank architectures, on Cora")
@@ -151,6 +146,27 @@ def cells(args: argparse.Namespace) -> Iterator[Cell]:
                 if cell not in done:
                     done.add(cell)
                     yield cell
+
+
+def batches(args: argparse.Namespace) -> dict[str, list[Cell]]:
+    """Cells that are run one after another: one at a time, or those whose sets are made of each
+    other."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells(args):
+        together = (cell.data, cell.split, cell.nodes, cell.seed)
+        found.setdefault(f"{cell if args.workers == '1' else together}", []).append(cell)
+    return found
+
+
+def run_all(args: argparse.Namespace, batch: Sequence[Cell]) -> list[str]:
+    """Run some cells, and say of those that fail why; the others go on."""
+    failures = []
+    for cell in batch:
+        try:
+            run(args, cell)
+        except (ValueError, RuntimeError, MemoryError):
+            failures.append(f"{cell} failed\n{traceback.format_exc()}")
+    return failures
 
 
 def run(args: argparse.Namespace, cell: Cell) -> None:
@@ -307,4 +323,6 @@ def write(path: Path, value: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import transfer
+
+    transfer.main()  # of a module that workers import, too

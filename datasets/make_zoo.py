@@ -6,8 +6,9 @@
 
 makes ``graphcondense/zoo/sets`` (the default condenser) and ``datasets/zoo`` (the others) anew. All
 that is finished in the work folder is taken from there, so an interrupted run goes on; a part of it
-is made by ``--only cora gecc``, and ``--no-write`` leaves the two folders as they are. ``--more``
-makes no set: those that are there are scored with the models that their cards lack.
+is made by ``--only cora gecc`` or ``--only cora-35-gecc``. ``--no-write`` leaves the two folders as
+they are. ``--more`` makes no set: those that are there are scored with the models that their cards
+lack.
 
 What is scored is what is stored: rounded to bfloat16. Sets in single precision are scored by a GCN
 beside it, to see what rounding costs.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,9 +63,9 @@ class Made(NamedTuple):
     source: str
 
 
-def sizes(*nodes: int, gecc: int = 3, gcond: int = 3) -> dict[str, tuple[int, ...]]:
-    """Three sizes for the default condenser, the smallest of them for the others."""
-    return {DEFAULT: nodes, "gecc": nodes[:gecc], "gcond": nodes[:gcond]}
+def sizes(*nodes: int, gcond: int = 3) -> dict[str, tuple[int, ...]]:
+    """Three sizes for every method; for GCond the smallest of them."""
+    return {DEFAULT: nodes, "gecc": nodes, "gcond": nodes[:gcond]}
 
 
 DATA = {
@@ -78,7 +79,7 @@ DATA = {
         "Digits, UCI Machine Learning Repository, 1998",
     ),
     "cora": Made(
-        sizes(35, 70, 140, gcond=2),
+        sizes(35, 70, 140),
         tuple(MODELS),
         tuple(MODELS),
         10,
@@ -86,9 +87,8 @@ DATA = {
         "github.com/kimiyoung/planetoid, through PyG's Planetoid; Yang, Cohen, Salakhutdinov, "
         "arXiv 1603.08861",
     ),
-    # The largest sets of the others are left out, here and below, to keep the repository small.
     "citeseer": Made(
-        sizes(30, 60, 120, gecc=2, gcond=2),
+        sizes(30, 60, 120),
         tuple(MODELS),
         tuple(MODELS),
         10,
@@ -106,7 +106,7 @@ DATA = {
     ),
     # Sets of gcond of 61,418 nodes were not made yet.
     "debian": Made(
-        sizes(80, 160, 320, gecc=1, gcond=0),
+        sizes(80, 160, 320, gcond=0),
         ("GCN", "SGC", "SAGE", "MLP"),
         FEW,
         30,
@@ -123,6 +123,24 @@ def cells() -> Iterator[tuple[str, int, str]]:
         for data, made in DATA.items():
             for nodes in made.sizes[method]:
                 yield data, nodes, method
+
+
+def asked_by(data: str, nodes: int, method: str) -> tuple[str, str, str]:
+    """The words of ``--only`` that ask for a set: its data, its method, its name."""
+    return data, method, name_of(data, nodes, method)
+
+
+def is_asked(only: Sequence[str], data: str, nodes: int, method: str) -> bool:
+    """Whether ``--only`` wants this set.
+
+    >>> is_asked(["cora", "gecc"], "cora", 35, "gecc"), is_asked([], "cora", 35, "gecc")
+    (True, True)
+    >>> is_asked(["cora", "gecc"], "cora", 35, "gcond"), is_asked(["cora-70"], "cora", 35, "gecc")
+    (False, False)
+    """
+    kinds = [{*kind} for kind in zip(*(asked_by(*cell) for cell in cells()), strict=True)]
+    words = asked_by(data, nodes, method)
+    return all(w in only or not kind & {*only} for w, kind in zip(words, kinds, strict=True))
 
 
 def name_of(data: str, nodes: int, method: str) -> str:
@@ -235,16 +253,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--root", action="append", default=[], help="folders of data sets")
     parser.add_argument("--work", type=Path, default=Path("zoo-runs"), help="kept between runs")
-    parser.add_argument("--only", nargs="*", default=[], help="data sets and methods")
+    words = sorted({word for cell in cells() for word in asked_by(*cell)})
+    parser.add_argument(
+        "--only", nargs="*", default=[], choices=words, metavar="WORD", help="data, methods, sets"
+    )
     parser.add_argument("--more", action="store_true", help="only score what is there")
     parser.add_argument("--write", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     tasks: Record = {}
     for data, nodes, method in cells():
-        both = [set(args.only) & {*DATA}, set(args.only) - {*DATA}]
-        if any(asked and one not in asked for asked, one in zip(both, (data, method), strict=True)):
-            continue
         name, made = name_of(data, nodes, method), DATA[data]
+        if not is_asked(args.only, data, nodes, method):
+            continue
         print(name, flush=True)
         if data not in tasks:
             tasks = {data: opened(data, args.root)}

@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 FOLDERS = {"package": zoo.FOLDER, "repository": REPOSITORY / "datasets" / "zoo"}
 SETS = [(folder, name) for folder in FOLDERS for name in zoo.entries(FOLDERS[folder])]
 ORIGIN: dict[str, Any] = {"licence": "CC BY 4.0", "source": "a toy"}
-MOST = 8_000_000
+MOST = 12_000_000
 
 
 @pytest.fixture(scope="module")
