@@ -18,11 +18,13 @@ from torch_geometric.nn import GCN
 import graphcondense
 from graphcondense import evaluate as package
 from graphcondense.data.kind import kind_of_data
+from graphcondense.data.link_reading import split_links
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.hetero_reading import read_hetero
 from graphcondense.evaluate.store import Store
 from graphcondense.nn.wrapped import wrap
-from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images
+from tests.targets import targets_graph
+from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
 QUICK: dict[str, Any] = {"seeds": 1, "baselines": None, "plain_epochs": 0, "progress": False}
 
@@ -183,6 +185,49 @@ def test_a_set_of_other_data_is_told(kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         package.evaluator_of(own).sets(small)
+
+
+@pytest.mark.parametrize("kind", ["node", "numbers", "graph", "hetero", "link", "image", "row"])
+def test_a_set_that_does_not_fit_is_refused_by_name_before_anything_is_said(kind: str) -> None:
+    """Whatever the labels are, and the second of a list, too; no warning comes before the error."""
+    own, small, other, said = misfits(kind)
+    evaluator = package.evaluator_of(own)
+    assert [*evaluator.sets({"one": small})] == ["one"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=said):
+            evaluator.sets({"one": small, "two": [small, other]})
+
+
+def misfits(kind: str) -> tuple[Any, Any, Any, str]:
+    """Real data, a set made of them, one made of data with other features or items, and what is
+    said of it."""
+    if kind == "node":
+        pairs, said = (toy_graph(), toy_graph(d=9)), "features"
+    elif kind == "numbers":
+        pairs, said = (targets_graph("numbers"), targets_graph("numbers")), "features"
+        pairs[1].x = pairs[1].x[:, :4]
+    elif kind == "graph":
+        pairs, said = (toy_graphs(), toy_graphs()), "features"
+        for one in pairs[1]:
+            one.x = one.x[:, :1]
+    elif kind == "hetero":
+        pairs, said = (toy_hetero(), toy_hetero(d=9)), "features"
+    elif kind == "link":
+        pairs, said = tuple(
+            split_links(toy_graph(n=60, d=d), negatives=5) for d in (12, 9)
+        ), "features"  # fmt: skip
+    elif kind == "image":
+        x, y = toy_images()
+        cut = {"train": (x[:60], y[:60]), "val": (x[60:75], y[60:75]), "test": (x[75:], y[75:])}
+        pairs = cut, {part: (x[..., :6], y) for part, (x, y) in cut.items()}
+        said = "images"
+    else:
+        pairs, said = (toy_rows(), toy_rows(items=30)), "items"
+    size = {"nodes": 9} if kind in ("node", "numbers", "hetero", "link") else {"size": 6}
+    options: Any = {**size, "progress": False}
+    made = [graphcondense.condense(one, "random", **options) for one in pairs]
+    return pairs[0], *made, said
 
 
 # --- the file of finished trainings ------------------------------------------------------------
