@@ -255,7 +255,7 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
     def kept(key: str) -> bool:
         """Whether the result called so was in the file; it is afterwards."""
         computed: list[str] = []
-        Store(path, {"a": 1}).get(key, lambda: computed.append(key) or found)
+        Store(path, {"a": 1}, FitResult).get(key, lambda: computed.append(key) or found)
         return not computed
 
     assert [kept("before"), kept("before")] == [False, True]
@@ -266,24 +266,24 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
         path.write_bytes(whole + line[:end])
         names = ("before", "cut", "after")
         assert [kept(name) for name in (*names, *names)] == [True, False, False, True, True, True]
-    Store(path, {}).done()
+    Store(path, {}, FitResult).done()
     assert not path.exists()
 
 
 def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     path, found = tmp_path / "store", FitResult.once("m", 0.5, 0.25, "")
     for key in ("a", "b", "c", "d"):
-        Store(path, {}).get(key, lambda: found)
+        Store(path, {}, FitResult).get(key, lambda: found)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Store(path, {})
+        Store(path, {}, FitResult)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     del lines[0]["sha256"]
     lines[1]["result"]["spread"] = 1
     lines[2]["evaluation"] = "0" * 16
     path.write_text("\n".join(json.dumps(line) for line in lines) + '\n{"evaluation": "cut')
     with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up") as told:
-        store = Store(path, {})
+        store = Store(path, {}, FitResult)
     words = str(told[0].message)
     for said in ("1 damaged", "1 of another evaluation", "1 in the form of an older"):
         assert said in words
@@ -293,26 +293,26 @@ def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     assert made == ["a", "b", "c"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Store(path, {})  # each has a good line now
+        Store(path, {}, FitResult)  # each has a good line now
 
 
 def test_a_damaged_line_may_be_of_anything(tmp_path: Path) -> None:
     path = tmp_path / "store"
-    Store(path, {}).get("a", lambda: FitResult.once("m", 0.5, 0.25, ""))
+    Store(path, {}, FitResult).get("a", lambda: FitResult.once("m", 0.5, 0.25, ""))
     for rest in ('"x", "key": ["a"]}', '"x", "key": {"a": 1}, "result": 3}', '"x"}'):
         with path.open("a") as file:
             file.write('\n{"evaluation": ' + rest)
     with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up: 3 in the form"):
-        Store(path, {})
+        Store(path, {}, FitResult)
 
 
 def test_blank_lines_are_something_else(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("\n\n")
     with pytest.raises(ValueError, match="holds something else"):
-        Store(path, {})
+        Store(path, {}, FitResult)
     path.write_text("")
-    Store(path, {}).done()
+    Store(path, {}, FitResult).done()
     assert not path.exists()
 
 
@@ -322,4 +322,4 @@ def test_blank_lines_are_something_else(tmp_path: Path) -> None:
 )
 def test_a_store_that_is_no_file_is_refused(path: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Store(path, {})
+        Store(path, {}, FitResult)
