@@ -115,6 +115,30 @@ def sample(
             break
 
 
+def again(root: Path, told: str) -> tuple[Mutant, str] | None:
+    """The mutant that a line ``FILE:LINE: BEFORE -> AFTER`` tells of, in the source as it is now:
+    of equal lines the nearest one. ``None`` where the source has that line no more.
+
+    More lines than one are none of it, such as a decorator that goes.
+    """
+    where, _, change = told.partition(": ")
+    path, _, number = where.partition(":")
+    text = (root / path).read_text() if (root / path).exists() else ""
+    found = []
+    for at, line in enumerate(text.splitlines()):
+        before = line.strip()
+        if before and change.startswith(f"{before} -> "):
+            found.append((abs(at + 1 - int(number)), at, line, before))
+    if not found:
+        return None
+    _, at, line, before = min(found)
+    after = change.removeprefix(f"{before} -> ")
+    lines = text.splitlines(keepends=True)
+    lines[at] = lines[at].replace(before, after)
+    column = len(line) - len(line.lstrip())
+    return Mutant(path, at + 1, column, "again", 0, before, after), "".join(lines)
+
+
 def compiles(text: str) -> bool:
     import warnings
 

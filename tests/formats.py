@@ -377,7 +377,7 @@ def _experts_kept(folder: Path) -> Path:
 
 def _trainings(path: Path) -> Any:
     """Results of an evaluation that was stopped, and what they are where they are computed anew."""
-    store, found = Store(path, {"of": "toy"}), []
+    store, found = Store(path, {"of": "toy"}, FitResult), []
     for i in range(3):
         values = torch.arange(2.0) / 7 + i
         parts = {f.name: values if f.type == "Tensor" else 0.5 for f in fields(FitResult)}

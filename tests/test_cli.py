@@ -23,7 +23,7 @@ from graphcondense.data import graph_hash
 from graphcondense.methods import find_method, methods
 from graphcondense.run import folder as run_folder
 from graphcondense.run import preset_of
-from tests.cases import toy_graphs
+from tests.cases import toy_graph, toy_graphs
 
 PICK = ["--data", "digits", "--nodes", "20", "--no-progress"]
 TINY = [*PICK, "--validations", "1"]
@@ -580,6 +580,23 @@ def test_numbers_that_are_fine() -> None:
     args = condense._condense_args(cls, variant, "gecc", [*words, "--data", "010"], {})
     assert (args.nodes, args.fuzzifier, args.balance, args.data) == (20, 1.5, 0.5, "010")
     assert args.weights == (0.001, 0.5, -2.0)
+
+
+def test_the_config_of_an_update_says_what_makes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """And without what an update has besides, it condenses all anew."""
+    data = toy_graph()
+    torch.save(data, "toy.pt")
+    ok("condense", "gecc", "--data", "toy.pt", "--nodes", "6", "--out", "before")
+    before = graphcondense.load("before")
+    graphcondense.update(before, data, out="after", progress=False)
+    capsys.readouterr()
+    said = fails(capsys, "condense", "--config", "after/config.yaml", "--data", "toy.pt")
+    assert f"of an update of a set (updated_from: {before.condensed['hash']})" in said
+    assert "graphcondense.update(SET, data) goes on" in said
+    config = yaml.safe_load(Path("after/config.yaml").read_text())
+    left = {key: value for key, value in config.items() if key not in said}
+    Path("anew.yaml").write_text(yaml.safe_dump(left))
+    ok("condense", "--config", "anew.yaml", "--data", "toy.pt", "--out", "anew", "--no-progress")
 
 
 def test_a_config_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -179,6 +179,28 @@ def test_an_option_of_a_function_reaches_it(monkeypatch: pytest.MonkeyPatch) -> 
 # --- the index -------------------------------------------------------------------------------
 
 
+def test_a_number_that_may_be_left_out_has_an_off_switch() -> None:
+    """``none``; a number that has to be one has it not."""
+    for method, kind, name, default in (
+        ("quotient", "node", "longest", 7.0),
+        ("bonsai", "node", "sample", 2000),
+        ("geom", "node", "max-start", 8),
+        ("distill-cf", "rows", "real-batch", 8192),
+    ):
+        parser = condense_cli.condense_parser(find_method(method, kind)[0], method)
+        for word, value in ((None, default), ("none", None), ("3", 3)):
+            words = [] if word is None else [f"--{name}", word]
+            assert flags.parse(parser, words)[name.replace("-", "_")] == value
+        with pytest.raises(ValueError, match=name):
+            flags.parse(parser, [f"--{name}", "nothing"])
+    parser = condense_cli.condense_parser(find_method("quotient", "node")[0], "quotient")
+    options = condense_cli.method_flags(find_method("quotient", "node")[0]).options
+    (longest,) = (one for one in options if one.name == "longest")
+    assert longest.help.endswith("(a number or none, default 7.0)")
+    with pytest.raises(ValueError, match="moved"):  # it has a number in any case
+        flags.parse(parser, ["--moved", "none"])
+
+
 def test_the_index_is_what_the_code_says() -> None:
     assert help.INDEX.read_text(encoding="utf-8") == index.written(index.build()), (
         "run: python -m graphcondense.cli.index"

@@ -167,6 +167,28 @@ def test_lines_that_stand_for_a_line(mutants: ModuleType) -> None:
     assert spans("times: int = 2") == [[], [(default + 1, default + 1), whole]]
 
 
+def test_a_mutant_that_is_told_is_made_again(mutations: ModuleType, toy: Path) -> None:
+    """Of equal lines the nearest; what has moved is found, what has gone is not."""
+    first = line_of("return x + by")
+    for number in (first, first - 3):
+        told = f"graphcondense/toy.py:{number}: return x + by -> return x - by"
+        mutant, changed = mutations.again(toy, told)
+        assert (mutant.path, mutant.line, mutant.column) == ("graphcondense/toy.py", first, 4)
+        assert (mutant.before, mutant.after) == ("return x + by", "return x - by")
+        assert changed == SOURCE.replace("x + by", "x - by")
+    only = next(i for i, line in enumerate(SOURCE.splitlines(), 1) if line == "    return x")
+    two = toy.parent / "twice"
+    (two / "graphcondense").mkdir(parents=True)
+    (two / "graphcondense" / "toy.py").write_text(SOURCE + SOURCE)
+    length = len(SOURCE.splitlines())
+    for near in (only, only + length):
+        told = f"graphcondense/toy.py:{near}: return x -> return 0"
+        assert mutations.again(two, told)[0].line == near
+    for gone in ("toy.py:3: return y -> return 0", "none.py:3: return x -> return 0"):
+        assert mutations.again(toy, f"graphcondense/{gone}") is None
+    assert mutations.again(toy, "graphcondense/toy.py:1:  / @dataclass -> ") is None
+
+
 FATES = """\
 import json, sys
 from pathlib import Path
@@ -184,6 +206,9 @@ for before, after in {changes!r}:
     mutant = Mutant("graphcondense/toy.py", line, 0, "", 0, before, after)
     one = trial.verdict(mutant, text.replace(before, after))
     found.append([one.fate, one.by])
+told = "graphcondense/toy.py:1: return x + by -> return x - by"
+(one,) = trial.again([told, "graphcondense/toy.py:1: return -> pass"])
+found.append([one.fate, one.by])
 assert path.read_text() == text
 assert trial.clean("tests/test_toy.py::test_double")
 assert not trial.suite.unfit
@@ -208,7 +233,9 @@ def test_which_faults_tests_notice(toy: Path, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [*expected.values()]
+    *found, repeated = json.loads(done.stdout.splitlines()[-1])
+    assert found == [*expected.values()]
+    assert repeated == expected["x + by", "x - by"]
 
 
 def test_a_score_is_the_share_that_is_noticed(mutants: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import subprocess
@@ -177,6 +178,22 @@ def test_a_sample_of_mutants_is_a_new_one(reliability: ModuleType) -> None:
     part = reliability.module("mutants")
     rows = [{"what": "seed 9, the first places"}, {"what": "seed 3, the same places"}]
     assert [part.next_seed(some) for some in ([], rows[1:], rows)] == [0, 4, 10]
+
+
+def test_survivors_are_tried_again_but_for_those_that_change_nothing(
+    reliability: ModuleType, tmp_path: Path
+) -> None:
+    pytest.importorskip("cosmic_ray")
+    part = reliability.module("mutants")
+    assert part.survivors(tmp_path / "none.json") == {}
+    more = {
+        "survivors of seed 3": ["a -> b", "c -> d"],
+        "survivors of seed 3 that change no result, and why": {"c -> d": "because"},
+        "survivors of seed 12": ["e -> f"],
+    }
+    (tmp_path / "mutants.json").write_text(json.dumps({"rows": [], "more": more}))
+    found = part.survivors(tmp_path / "mutants.json")
+    assert found == {"seed 3": ["a -> b"], "seed 12": ["e -> f"]}
 
 
 def test_every_part_says_what_it_is(reliability: ModuleType) -> None:

@@ -6,37 +6,67 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import mutants  # beside this folder
 
-from reliability import Row, keep, kept
+from reliability import OUT, Chosen, Row, keep, kept, read
 
 TITLE = "Mutants: faults put in on purpose, and whether a test fails"
 TEST = "tests/test_mutants.py::test_which_faults_tests_notice"
 WORK = Path(tempfile.gettempdir()) / "graphcondense-mutants"
 
 
-def run(seconds: float, examples: int, root: str) -> dict[str, Any]:
-    """A row a sample; another run draws the sample of the next seed. Failed: survived."""
+def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, Any]:
+    """A row a sample; another run draws the sample of the next seed. Failed: survived.
+
+    And a row for the survivors of each earlier sample, those that change any result, as the tests
+    are now: how many survive still. That says what tests were written for, and is no sample.
+    """
     del root
-    until, seed = time.monotonic() + seconds, next_seed(kept("mutants"))
+    until = time.monotonic() + seconds
+    trial, more = mutants.Trial(work=WORK), {}
+    seed = next_seed(kept("mutants"))
+    if chosen(f"seed {seed}"):
+        verdicts = trial.run(examples, seed, until)
+        more[f"survivors of seed {seed}"] = tried(f"seed {seed}", verdicts)
+    there = {row["what"] for row in kept("mutants")}
+    for of, told in survivors(OUT / "mutants.json").items():
+        if (what := f"survivors of {of}, again") not in there and chosen(what):
+            gone = sum(mutants.again(trial.root, one) is None for one in told)
+            tried(what, trial.again(told, until), f"; {gone} of {len(told)} lines are no more")
+    return {"rows": [], **more}
+
+
+def tried(what: str, verdicts: Iterable[mutants.Verdict], besides: str = "") -> list[str]:
+    """The row of some mutants, kept after each of them; returns what survived."""
     fates: Counter[str] = Counter()
-    survivors = []
-    for verdict in mutants.Trial(work=WORK).run(examples, seed, until):
+    lived = []
+    for verdict in verdicts:
         fates[verdict.fate] += 1
-        one = verdict.mutant
         if verdict.fate == "survived":
-            survivors.append(f"{one.path}:{one.line}: {one.before} -> {one.after}")
-        total, lived = fates.total(), fates["survived"]
+            one = verdict.mutant
+            lived.append(f"{one.path}:{one.line}: {one.before} -> {one.after}")
+        total = fates.total()
         said = (
-            f"{fates['killed']} killed, {fates['timed out']} timed out, {lived} survived: "
-            f"{100 * (total - lived) / total:.1f} % noticed"
+            f"{fates['killed']} killed, {fates['timed out']} timed out, {len(lived)} survived: "
+            f"{100 * (total - len(lived)) / total:.1f} % noticed{besides}"
         )
-        keep("mutants", [Row(what=f"seed {seed}", tried=total, failed=lived, said=said, test=TEST)])
-    return {"rows": [], f"survivors of seed {seed}": survivors}
+        keep("mutants", [Row(what=what, tried=total, failed=len(lived), said=said, test=TEST)])
+    return lived
+
+
+def survivors(path: Path) -> dict[str, list[str]]:
+    """What survived of each sample, ``"seed 3"``, but for what is known to change no result."""
+    more = read(path).get("more", {}) if path.exists() else {}
+    found = {}
+    for name, told in more.items():
+        if match := re.fullmatch(r"survivors of (seed \d+)", name):
+            alike = more.get(f"{name} that change no result, and why", {})
+            found[match[1]] = [one for one in told if one not in alike]
+    return found
 
 
 def next_seed(rows: Sequence[Row]) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from jsonargparse import Namespace
 
-from graphcondense.cli.continual import preset_of_data
 from graphcondense.cli.flags import (
     Common,
     Flags,
@@ -373,3 +372,10 @@ def _run(
             program = f"{TORCHRUN} -m " if "WORLD_SIZE" in os.environ else ""
             warn(f"to {todo}: {program}{shlex.join(['graphcondense', 'condense', *again, *on])}")
         raise
+
+
+def preset_of_data(section: str | None, asked: str | None, method: str) -> str:
+    """The name of a preset's section, or "none"; one that the data chose is told."""
+    if section and asked == "auto":
+        tell(f"preset {section!r} of {method}, because of the data; --preset none leaves it")
+    return section or "none"

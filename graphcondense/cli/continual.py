@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphcondense.cli.condense import preset_of_data
 from graphcondense.cli.flags import Flags, make_parser, parse, summary_of
 from graphcondense.cli.folders import Config
-from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph, refuse_places
-from graphcondense.cli.text import shows_progress, tell
+from graphcondense.cli.robustness import remembering
+from graphcondense.cli.runs import (
+    Opened,
+    Output,
+    check_device,
+    keeping,
+    need_one_graph,
+    refuse_places,
+)
+from graphcondense.cli.text import shows_progress
 from graphcondense.cli.where import data_flags, where_of
 
 if TYPE_CHECKING:
@@ -24,7 +33,8 @@ class Memory:
         method: what condenses a group when it arrives.
         per_class: nodes of a class to remember.
         options: further fields of the method, such as '{"epochs": 50}'.
-        out: folder for the results; by default runs/continual-DATA-METHOD.
+        out: folder for the results, by default runs/continual-DATA-METHOD; condensed graphs in it
+            are not condensed again, and finished trainings of an interrupted command not repeated.
     """
 
     method: str = "doscond-x"
@@ -35,14 +45,13 @@ class Memory:
 
 def command_continual(argv: list[str]) -> object:
     """Let classes arrive in groups, and remember the earlier ones as condensed graphs."""
-    import graphcondense
     from graphcondense.evaluate.node_training import Training
     from graphcondense.methods import find_method
     from graphcondense.run import build, condense, section_of
     from graphcondense.uses import learn_continually
 
     parser = make_parser("continual", summary_of(command_continual))
-    filled = ("data", "condense", "device", "progress")
+    filled = ("data", "condense", "device", "progress", "store")
     arrivals = Flags("arrivals", learn_continually, skip=filled)
     training = Flags("training", Training)
     parser.add(*data_flags(), Flags("memory", Memory))
@@ -62,24 +71,20 @@ def command_continual(argv: list[str]) -> object:
     cls = find_method(args.method, "node")[0]
     build(args.method, "node", **options)  # a wrong name or field ends here
     task: Any = where.load()
-    options["preset"] = preset_of_data(
-        section_of(cls, args.preset, task.name), args.preset, cls.name
+    preset = preset_of_data(section_of(cls, args.preset, task.name), args.preset, cls.name)
+    method = build(args.method, "node", preset=preset, **options)
+    run = {"preset": preset, "device": args.device, "progress": False}
+    remember = remembering(
+        folder / "graphs", args.method.lower(), method, run, called=lambda group: group.digest
     )
-
-    def remember(group: object, seed: int) -> object:
-        return graphcondense.condense(
-            group, args.method, seed=seed, device=args.device, progress=False, **options
-        )
-
     given: Record = {**arrivals.values(args), **training.values(args)}
-    result = learn_continually(
-        task, remember, device=args.device, progress=shows_progress(), **given
-    )
+    with keeping(folder):
+        result = learn_continually(
+            task,
+            remember,
+            device=args.device,
+            progress=shows_progress(),
+            store=folder / "continual.partial.jsonl",
+            **given,
+        )
     return Opened(args, {}, task, folder).write(result, "continual")
-
-
-def preset_of_data(section: str | None, asked: str | None, method: str) -> str:
-    """The name of a preset's section, or "none"; one that the data chose is told."""
-    if section and asked == "auto":
-        tell(f"preset {section!r} of {method}, because of the data; --preset none leaves it")
-    return section or "none"

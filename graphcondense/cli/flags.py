@@ -93,7 +93,9 @@ class Option:
         hints = [self.hint, *typing.get_args(self.hint)]
         if str in hints:
             return ""
-        return next((known[hint] for hint in hints if hint in known), "")
+        found = next((known[hint] for hint in hints if hint in known), "")
+        off = type(None) in hints and self.default is not None
+        return f"{found} or none" if found and off else found
 
     @property
     def help(self) -> str:

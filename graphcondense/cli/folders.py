@@ -21,11 +21,18 @@ def config_flags(config: Config, argv: Sequence[str] = ()) -> Config:
     """The flags that repeat the run of a config, but for the data where ``argv`` names others.
 
     Raises:
-        ValueError: a name that no run writes, such as a misspelt option.
+        ValueError: the config of an update; a name that no run writes, such as a misspelt option.
     """
     from graphcondense.cli.where import Where, origin_flags
+    from graphcondense.run.job import UPDATED
     from graphcondense.run.options import Run
 
+    if updated := [name for name in UPDATED if name in config]:
+        raise ValueError(
+            f"the config is of an update of a set ({updated[0]}: {config[updated[0]]}), and "
+            "condense makes none: graphcondense.update(SET, data) goes on from that set, in "
+            f"Python; to condense all anew, leave {' and '.join(updated)} out of the config"
+        )
     known = [f.name for f in fields(Run)]
     _refuse_unknown(config, [*known, *BESIDE], "the config")
     origin = config.get("origin", {})  # what callers of condense(origin=...) like to say

@@ -28,7 +28,7 @@ def _plain_numbers() -> dict[object, type]:
 
     It reads whole numbers as YAML 1.1 does, where ``1:30`` is 90 (base 60), ``010`` is 8 or 10,
     and ``0x10``, ``0b11`` and ``1_000`` are numbers. Here all of these are refused, and so are
-    ``nan`` and ``inf``.
+    ``nan`` and ``inf``. Where a number may be left out, ``none`` does so.
     """
     out: dict[object, type] = {}
     for kind, form in (
@@ -40,6 +40,11 @@ def _plain_numbers() -> dict[object, type]:
         read = functools.partial(_read_number, kind, re.compile(form))
         register_type(marker, str, read, type_check=lambda value, _: False)
         out[kind] = marker
+        marker = _Shown(kind.__name__, (), {})
+        register_type(
+            marker, str, functools.partial(_or_none, read), type_check=lambda value, _: False
+        )
+        out[kind | None] = marker
     marker = _Shown("NAME=NUMBER", (), {})
     register_type(marker, str, _read_by_name, type_check=lambda value, _: False)
     out[dict[str, int]] = marker
@@ -68,6 +73,11 @@ def _read_number(kind: type[int] | type[float], form: re.Pattern[str], value: ob
     if not right or not math.isfinite(found := kind(value)):
         raise ValueError(f"Got value: {value}")
     return found
+
+
+def _or_none(read: Callable[[object], float], value: object) -> float | None:
+    """What ``read`` makes of a word, or nothing where it says so."""
+    return None if value == "none" else read(value)
 
 
 def sequences(hint: object) -> list[object]:
@@ -100,7 +110,10 @@ def typed(hint: object, commas: bool) -> object:
         kept = [arg for arg in args if not sequences(arg)] or list(args)
         if str in args:
             kept = [arg for arg in args if arg in (str, type(None))]
-        return typing.Union[tuple(typed(arg, False) for arg in kept)]  # noqa: UP007
+        if type(None) in args:  # a number that may be none is a type of its own
+            kept = [arg | None if arg in (int, float) else arg for arg in kept]
+        numbers = _plain_numbers()
+        return typing.Union[tuple(numbers.get(arg) or typed(arg, False) for arg in kept)]  # noqa: UP007
     parts = [part if part is Ellipsis else typed(part, False) for part in args]
     return types.GenericAlias(typing.cast(type, origin), tuple(parts))
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphcondense.cli.condense import budget_flags, method_flags, parse_with_preset
 from graphcondense.cli.flags import Flags, Parser, asked_for, make_parser, parse, summary_of
 from graphcondense.cli.help import glance
-from graphcondense.cli.runs import Opened, Output, check_device, need_one_graph, refuse_places
+from graphcondense.cli.runs import (
+    Opened,
+    Output,
+    check_device,
+    keeping,
+    need_one_graph,
+    refuse_places,
+)
 from graphcondense.cli.text import shows_progress, tell
 from graphcondense.cli.where import data_flags, where_of
 
@@ -73,14 +81,16 @@ def command_robustness(argv: list[str]) -> object:
     options: Record = {**budget_flags(cls).values(args), **method_flags(cls).values(args)}
     method = build(name, "node", **options)
     run = {key: args[key] for key in ("preset", "device", *SETTINGS)}
-    found = measure_robustness(
-        task,
-        remembering(folder / "graphs", name, method, run, argv),
-        label=name if name not in ("random", "whole") else f"{name} (method)",
-        device=args.device,
-        progress=shows_progress(),
-        **given,
-    )
+    kept = folder / "graphs"
+    with keeping(kept):
+        found = measure_robustness(
+            task,
+            remembering(kept, name, method, run, argv),
+            label=name if name not in ("random", "whole") else f"{name} (method)",
+            device=args.device,
+            progress=shows_progress(),
+            **given,
+        )
     return Opened(args, {}, task, folder).write(found, "robustness")
 
 
@@ -98,9 +108,18 @@ def robustness_parser(cls: type[Method], variant: Mapping[str, object] | None = 
 
 
 def remembering(
-    folder: Path, name: str, method: Method, run: Mapping[str, object], argv: Sequence[str] = ()
+    folder: Path,
+    name: str,
+    method: Method,
+    run: Mapping[str, object],
+    argv: Sequence[str] = (),
+    called: Callable[[NodeTask], str] = attrgetter("name"),
 ) -> Callable[[NodeTask, int], object]:
-    """A condensation that keeps each graph in a folder of its own and takes up what is there."""
+    """A condensation that keeps each graph in a folder of its own, named after what is ``called``
+    so and the seed, and takes up what is there.
+
+    ``run`` are further arguments of :func:`graphcondense.condense`.
+    """
     import yaml
 
     import graphcondense
@@ -110,12 +129,12 @@ def remembering(
     from graphcondense.run.options import Run
 
     def condense(task: NodeTask, seed: int) -> object:
-        here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}")
+        here = folder / re.sub(r"[^\w.+-]+", "-", f"{called(task)}-seed{seed}")
         wanted = {
             "method": name,
             "hyperparameters": hyperparameters(method),
             "seed": seed,
-            **{key: run[key] for key in SETTINGS},
+            **{key: run[key] for key in SETTINGS if key in run},
         }
         if (here / "condensed.safetensors").is_file():
             config = read_config(here / "config.yaml")

@@ -41,6 +41,7 @@ class Opened:
         task: the real graph, or the real set of graphs.
         folder: the first run's folder, where results go; ``None`` for a single file.
         paths: what was opened.
+        loaded: what was in each of them.
     """
 
     args: Namespace
@@ -48,6 +49,7 @@ class Opened:
     task: Any
     folder: Path | None
     paths: Sequence[Path] = ()
+    loaded: Sequence[Any] = ()
 
     def write(self, result: Result, name: str) -> object:
         """Print a result and write its numbers and picture: as ``--json`` and ``--plot`` say, else
@@ -62,12 +64,14 @@ class Opened:
         """Write what is told of a run alone beside it, unless ``--json`` names a file, and the
         cards of all runs that have numbers beside them."""
         from graphcondense.saved.attack import beside
-        from graphcondense.saved.condensed import file_of, load, renew_card
+        from graphcondense.saved.condensed import file_of, renew_card
         from graphcondense.saved.content import graph_hash
 
-        for path in filter(_is_ours, self.paths if is_main() else ()):
+        for path, small in zip(self.paths, self.loaded, strict=True):
+            if not (is_main() and _is_ours(path)):
+                continue
             file = beside(file_of(path))
-            if self.args.json in (None, STDOUT) and found.is_of(graph_hash(load(path))):
+            if self.args.json in (None, STDOUT) and found.is_of(graph_hash(small)):
                 found.keep(path)
                 if path != self.folder:  # there it has been told
                     tell(f"written: {file}")
@@ -210,7 +214,7 @@ def open_runs(
     if None in told if warned else told != {task.digest}:
         real = "this very graph" if kind == "node" else f"these very {FORMS[kind].unit}"
         note(f"note: not condensed from {real} and split, as far as its record says")
-    return Opened(args, graphs, task, first if first.is_dir() else None, paths)
+    return Opened(args, graphs, task, first if first.is_dir() else None, paths, loaded)
 
 
 def _check_there(path: Path) -> None:

@@ -3,6 +3,7 @@ networks say of the graph in the end."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,12 +71,13 @@ class Features:
             "training" if real.validation is None else "validation",
         )
 
-    def scale_of(self, x: Array, stretch: float, longest: float) -> float:
+    def scale_of(self, x: Array, stretch: float, longest: float | None) -> float:
         """By what rows ``x [n, d]`` are multiplied: by ``stretch`` of the way to the length of real
         rows, on a logarithmic scale, but to at most ``longest``, times the largest column where
-        that is above one. Rows that are long because of one column have a unit of their own."""
+        that is above one; ``None`` for any length. Rows that are long because of one column have a
+        unit of their own."""
         own = length_of(x) or 1.0
-        most = longest * max(self.largest, 1.0)
+        most = math.inf if longest is None else longest * max(self.largest, 1.0)
         return float(min((self.length / own) ** stretch, most / own))
 
     def few(self, x: Array) -> Tensor:

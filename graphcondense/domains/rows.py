@@ -49,7 +49,7 @@ class RowsSource:
         num_examples: users.
         interactions_per_user: mean row sum.
         example_bytes: bytes of a row where every item has a weight.
-        validates: whether any user has validation items.
+        scored: how many users with validation items :meth:`choose` looks at.
         k: length of the lists that validation looks at: 100, or a tenth of few items.
     """
 
@@ -64,7 +64,7 @@ class RowsSource:
         known = np.flatnonzero(np.diff(self.validation.indptr))
         every = -(-len(known) // SCORED) or 1
         self._scored = known[::every]
-        self.validates = len(self._scored) > 0
+        self.scored = len(self._scored)
         self.num_examples, self.num_items = (int(size) for size in self.rows.shape)
         self.counts = torch.tensor([self.num_examples])
         self.interactions_per_user = float(self.rows.sum()) / self.num_examples

@@ -148,7 +148,7 @@ def evaluate(
         sets |= {label: graphs for label, graphs in drawn.items() if graphs}
 
     contestants = _checked(contestants, sets, every)
-    kept = Store(store, identity_of(evaluator, seeds))
+    kept = Store(store, identity_of(evaluator, seeds), FitResult)
     rows = [
         _trained(evaluator, kept, one, label, graphs, seeds, progress)
         for label, graphs in sets.items()
@@ -198,7 +198,7 @@ def evaluate(
 
 def _trained(
     evaluator: AnyEvaluator,
-    kept: Store,
+    kept: Store[FitResult],
     one: Contestant,
     label: str,
     graphs: list[object],

@@ -132,7 +132,7 @@ class Comparison(Scored):
         alpha: error rate of all verdicts together.
         margin: difference below which two sets are called equivalent.
         rows: one a pair of sets and a model.
-        called: what test examples are called.
+        examples: what test examples are called.
     """
 
     data: str
@@ -140,12 +140,7 @@ class Comparison(Scored):
     alpha: float
     margin: float
     rows: tuple[Verdict, ...]
-    called: str = "nodes"
-
-    @property
-    def examples(self) -> str:
-        """What test examples are called."""
-        return self.called
+    examples: str = "nodes"
 
     @property
     def score(self) -> Score:
@@ -291,7 +286,7 @@ def compare(
         alpha=alpha,
         margin=margin,
         rows=tuple(_decided(rows, alpha, SCORES[report.metric])),
-        called=report.examples,
+        examples=report.examples,
         test_examples=report.test_examples,
         test_unlabelled=report.test_unlabelled,
     )

@@ -9,38 +9,43 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from graphcondense.evaluate.evaluator import AnyEvaluator
-from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.trainings import Seeds
 from graphcondense.ops.files import refuse_target
 from graphcondense.ops.json import read_json
 from graphcondense.ops.types import Record
 from graphcondense.saved.paths import path_of
 
+T = TypeVar("T")
 
-class Store:
-    """One line of JSON a finished :class:`FitResult`; those of another evaluation, of an older
-    form or damaged are not taken up, with a warning where no other line has the same training.
+
+class Store(Generic[T]):
+    """One line of JSON a finished training; those of another evaluation, of an older form or
+    damaged are not taken up, with a warning where no other line has the same training.
 
     Args:
         path: the file; ``None`` keeps nothing.
         identity: everything that can change a result, as plain values.
+        of: what a training gives, a dataclass of tensors, tuples and what JSON holds.
 
     Raises:
         ValueError: there is a folder, a device, or a file of something else, which would be removed
             once all is done; or no file can be written there.
     """
 
-    def __init__(self, path: str | Path | None, identity: Mapping[str, object]) -> None:
+    def __init__(
+        self, path: str | Path | None, identity: Mapping[str, object], of: type[T]
+    ) -> None:
+        self.of = of
         self.path = None if path is None else path_of(path, "store", "a file")
         text = json.dumps(identity, sort_keys=True, default=str)
         self.name = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._known: dict[str, FitResult] = {}
+        self._known: dict[str, T] = {}
         if self.path is not None:
             refuse_target(self.path, f"store={str(path)!r}")
             lines = _lines(self.path) if self.path.exists() else []
@@ -63,12 +68,12 @@ class Store:
                 return DAMAGED
             if saved["evaluation"] != self.name:
                 return OTHER
-            self._known[saved["key"]] = _result(saved["result"])
+            self._known[saved["key"]] = _result(self.of, saved["result"])
         except (LookupError, TypeError, ValueError):
             return OLDER
         return ""
 
-    def get(self, key: str, compute: Callable[[], FitResult]) -> FitResult:
+    def get(self, key: str, compute: Callable[[], T]) -> T:
         """The result called ``key``: from the file if it is there, else computed and kept."""
         if key not in self._known:
             self._known[key] = found = compute()
@@ -125,16 +130,19 @@ def _digest(key: object, result: object) -> str:
     return hashlib.sha256(json.dumps([key, result], sort_keys=True).encode()).hexdigest()
 
 
-def _plain(result: FitResult) -> dict[str, object]:
+def _plain(result: object) -> dict[str, object]:
     """float32 and int64 come back bit for bit from what JSON holds of them."""
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in vars(result).items()}
 
 
-def _result(saved: Record) -> FitResult:
-    tensors = {f.name for f in fields(FitResult) if f.type == "Tensor"}
-    values: Record = {k: torch.tensor(v) if k in tensors else v for k, v in saved.items()}
-    values["seeds"] = tuple(saved["seeds"])
-    return FitResult(**values)
+def _result(of: type[T], saved: Record) -> T:
+    values = dict(saved)
+    for one in fields(cast(Any, of)):
+        if one.name in values and one.type == "Tensor":
+            values[one.name] = torch.tensor(values[one.name])
+        elif one.name in values and str(one.type).startswith("tuple"):
+            values[one.name] = tuple(values[one.name])
+    return of(**values)
 
 
 def identity_of(evaluator: AnyEvaluator, seeds: Seeds) -> dict[str, object]:

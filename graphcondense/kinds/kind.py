@@ -26,6 +26,7 @@ from graphcondense.core.panel import By, Panel, architectures
 from graphcondense.core.types import Source
 from graphcondense.data.kind import DataKind, data_kind
 from graphcondense.data.kind import Task as AnyTask
+from graphcondense.ops.paired import CHOOSING
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -138,12 +139,17 @@ class Problem(ABC, Generic[Task, Export, Small]):
         return None
 
     @property
+    def scored(self) -> int:
+        """How many validation examples the data have to score on."""
+        return len(self.task.val)
+
+    @property
     def validates(self) -> bool:
-        """Whether the data have validation examples to score on."""
-        return bool(len(self.task.val))
+        """Whether these are enough to choose by; fewer are not scored on."""
+        return self.scored >= CHOOSING
 
     def score(self) -> Callable[[Export], float] | None:
-        """From an export to its validation score; ``None`` without validation data."""
+        """From an export to its validation score; ``None`` without enough validation data."""
         if not self.validates:
             return None
         if self.judges is None:

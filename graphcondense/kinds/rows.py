@@ -34,8 +34,8 @@ class RowsProblem(Problem[InteractionTask, "sp.csr_matrix", "CondensedInteractio
         return self._source
 
     @property
-    def validates(self) -> bool:
-        return bool(self._source.validates)
+    def scored(self) -> int:
+        return self._source.scored
 
     def evaluator(self) -> AnyEvaluator:
         """Validates on at most so many users as :meth:`scorer`."""

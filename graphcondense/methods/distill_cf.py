@@ -15,6 +15,7 @@ from graphcondense.domains.rows import RowsSource, RowsSynthetic, first_rows
 from graphcondense.kernels.infinite_ae import InfiniteAE
 from graphcondense.objectives.recommend import Recommend
 from graphcondense.ops.fields import Count, Natural, NonNegative, Positive
+from graphcondense.ops.paired import CHOOSING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class DistillCF(Method[RowsSource]):
 
     def parts(self, real: RowsSource, rng: Generator) -> Parts:
         network = self.network(real)
-        choose = self.ridge is None and real.validates
+        choose = self.ridge is None and real.scored >= CHOOSING
         return Parts(
             syn=self.start(real, rng),
             objective=Recommend(

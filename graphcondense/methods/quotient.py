@@ -147,7 +147,7 @@ class Quotient(Coarse):
         stretch: 0 leaves rows as long as they are, 1 makes their root mean square length that of
             real rows; both up to ``longest``.
         longest: root mean square length of rows at most, in root mean squares of the largest column
-            of the data, where that is above one.
+            of the data, where that is above one; ``None`` for any length.
         plain: whether the plain quotient graph, of means and links as they are, is taken where
             small networks are surely better with it.
         least: share of the spread of propagated real rows that propagation of the means leaves, or
@@ -182,7 +182,7 @@ class Quotient(Coarse):
     rate: Positive = 0.1
     ridge: Positive = 3.0
     stretch: Share = 0.5
-    longest: Positive = 7.0
+    longest: Positive | None = 7.0
     plain: bool = True
     least: NonNegative = 0.8
     bound: Positive = 10.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 CHOOSING = 5
-"""Validation nodes at least that choose among a method's own settings. Of four, even where all say
-the same, the mean of differences is not above two standard errors (:func:`surely_better`)."""
+"""Validation examples at least that choose anything: among a method's own settings, what a run had
+on the way, or candidates. Of four, even where all say the same, the mean of differences is not
+above two standard errors (:func:`surely_better`)."""
 
 
 def surely_better(after: Tensor, before: Tensor, errors: float = 1.0, least: float = 0.0) -> bool:

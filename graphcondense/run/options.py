@@ -73,7 +73,8 @@ class Run:
             equals may magnify.
         device: such as ``"cpu"`` or ``"cuda"``; a GPU when there is one by default.
         validations: how many times the condensed set is scored on real validation examples on the
-            way, the start besides; the best is returned. 0 returns the last.
+            way, the start besides; the best is returned. 0 returns the last, and so do fewer than
+            five validation examples, which choose nothing: no option can have them choose.
         validators: the architectures that are trained on the condensed set to score it, for users
             who know what they will train: names that the evaluator of the kind of data knows, such
             as ``GCN,SAGE,GAT``. By default the method's own predictor where it has one, else the

@@ -23,6 +23,7 @@ from graphcondense.ops.arrays import digest_of
 from graphcondense.ops.budget import BUDGETS, Budget
 from graphcondense.ops.fields import brief
 from graphcondense.ops.memory import free_bytes
+from graphcondense.ops.paired import CHOOSING
 from graphcondense.ops.sizes import said, size_of
 from graphcondense.ops.types import Record
 from graphcondense.run.folder import has_ended
@@ -30,6 +31,7 @@ from graphcondense.run.job import Job
 from graphcondense.run.options import LOOP_OPTIONS, Run, device_of
 from graphcondense.saved.checks import outputs_of
 from graphcondense.saved.forms import given_contents
+from graphcondense.saved.shown import counted
 
 
 def no_method(method: object) -> str:
@@ -323,7 +325,7 @@ def refuse_idle(
         text = f"no loop is run that could be scored, saved or ended on the way ({what})"
         why = dict.fromkeys(LOOP_OPTIONS, text)
     elif not problem.validates:
-        why = dict.fromkeys(("validations", "patience"), "the data have no validation examples")
+        why = dict.fromkeys(("validations", "patience"), _unscored(problem))
     elif not run.validations:
         why = {"patience": "with validations=0 nothing is scored on the way"}
     if run.out is None:
@@ -373,6 +375,16 @@ def _idle_private(run: Run) -> dict[str, str]:
     }
 
 
+def _unscored(problem: AnyProblem) -> str:
+    """Why nothing is scored on data that have too few validation examples."""
+    if not problem.scored:
+        return "the data have no validation examples"
+    return (
+        f"the data have {counted(problem.scored, 'validation examples')}, and fewer than "
+        f"{CHOOSING} choose nothing"
+    )
+
+
 CHOICES = ("candidates", "budget_seconds")
 
 
@@ -385,10 +397,12 @@ def idle_choice(problem: AnyProblem, method: Method, run: Run, loops: bool) -> d
             text = "one run makes all of sizes=, and nothing scores them"
         return dict.fromkeys((*judged, *chosen), text)
     if not problem.validates:
-        return dict.fromkeys((*judged, *chosen), "the data have no validation examples")
+        return dict.fromkeys((*judged, *chosen), _unscored(problem))
     why: dict[str, str] = {}
     if not problem.samples:
         why["validation_nodes"] = f"{problem.kind} data are scored on all validation examples"
+    elif run.validation_nodes is not None and run.validation_nodes < CHOOSING:
+        why["validation_nodes"] = f"fewer than {CHOOSING} choose nothing"
     if run.validators is None:
         why["validate_by"] = "validators= names no architectures"
     if run.chooses:

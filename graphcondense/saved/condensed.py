@@ -158,11 +158,12 @@ def save(small: Small, path: str | Path, *, compact: bool = False) -> Path:
     return path
 
 
-def renew_card(path: str | Path) -> Path:
+def renew_card(path: str | Path, small: Small | None = None) -> Path:
     """Write the card of a saved set anew, with what was measured on it since (``privacy.json``).
 
     Args:
         path: the ``.safetensors`` file, or the folder of a ``condensed.safetensors``.
+        small: what is in it, where it has been loaded; by default it is loaded here.
 
     Returns:
         The path of the card.
@@ -171,7 +172,7 @@ def renew_card(path: str | Path) -> Path:
         ValueError: as for :func:`load`, or a folder that cannot be written.
     """
     path = file_of(path)
-    small = load(path)
+    small = load(path) if small is None else small
     blob = path.read_bytes()
     contents, tensors = contents_of(small), from_bytes(blob)
     stored = {

@@ -10,8 +10,10 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,13 @@ from graphcondense.evaluate.floors import equal_bytes_graphs, random_subgraph
 from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.evaluate.result import deviation
 from graphcondense.evaluate.stacked import Model, model_of
-from graphcondense.evaluate.trainings import seeds_of
+from graphcondense.evaluate.store import Store, identity_of
+from graphcondense.evaluate.trainings import Seeds, seeds_of
 from graphcondense.ops.fields import Count, Natural, Seed, check_each
 from graphcondense.ops.progress import tqdm
 from graphcondense.saved.shown import record_of
 from graphcondense.uses.continual_results import STRATEGIES, Continual, Step, Summary
+from graphcondense.uses.explore import condensation_seconds
 from graphcondense.uses.results import check_maker, facts_of
 
 Condense = Callable[[NodeTask, int], object]
@@ -56,6 +60,7 @@ def learn_continually(
     seed: int = 0,
     device: torch.device | str | None = None,
     progress: bool = True,
+    store: str | Path | None = None,
     **options: object,
 ) -> Continual:
     """Classes arrive group by group; is a condensed graph a good memory of the earlier ones?
@@ -90,6 +95,9 @@ def learn_continually(
         seed: of the first draw.
         device: where to train; default the CPU.
         progress: show a progress bar.
+        store: file of finished trainings, from which the same call goes on after an interrupt; it
+            is removed at the end. What ``condense`` has made is not in it: give a ``condense``
+            that keeps its graphs, or each is made again.
         **options: fields of :class:`~graphcondense.evaluate.node_training.Training`.
 
     Raises:
@@ -121,7 +129,10 @@ def learn_continually(
     seeds = seeds_of(seeds)
     arrived = _renumbered(task, [c for group in groups for c in group])
     ends = np.cumsum([len(group) for group in groups]).tolist()
-    settings = asdict(NodeEvaluator(task, device=device, **options).training)  # checks the options
+    whole = NodeEvaluator(task, device=device, **options)  # checks the options
+    settings, name = asdict(whole.training), model_of(model).__name__
+    identity = {**identity_of(whole, seeds), "model": name, "groups": groups}
+    trained = Store(store, identity, Trained)
     memories: dict[str, list[list[NodeTask]]] = {"condensed": [], "random": [], "bytes": []}
     history: dict[str, list[list[Tensor]]] = {name: [] for name in strategies}
     rows: list[Step] = []
@@ -135,19 +146,18 @@ def learn_continually(
         )
         first = first or small
         evaluator = NodeEvaluator(seen, device=device, **options)
-        wanted = seen.y[seen.test]
-        marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends[: step + 1]])]
-        done: dict[int, tuple[Tensor, float, NodeTask]] = {}  # by identity: the graph stays alive
         for strategy in strategies:
             graphs, memory = _training_graphs(strategy, memories, seen, current, step, draws)
-            for graph in graphs:
-                if id(graph) not in done:
-                    began = time.perf_counter()
-                    logits = evaluator.predict(model, graph, seen.test, seeds=seeds)
-                    right = (logits.argmax(-1) == wanted).float()
-                    done[id(graph)] = (right, time.perf_counter() - began, graph)
-            right = torch.cat([done[id(graph)][0] for graph in graphs])
-            history[strategy].append([right.mean(1), *(right[:, mark].mean(1) for mark in marks)])
+            # Equal graphs, such as those of a first step without a memory, are trained on once.
+            fits = [
+                trained.get(
+                    f"{name} {step} {graph.digest}",
+                    partial(_trained, evaluator, model, graph, seeds, ends[: step + 1]),
+                )
+                for graph in graphs
+            ]
+            right = torch.cat([fit.right for fit in fits])
+            history[strategy].append([*right.T])
             sizes = [[size_of(part) for part in parts] for parts in memory]
             kept = {
                 name: round(statistics.fmean(sum(getattr(s, name) for s in one) for one in sizes))
@@ -158,22 +168,23 @@ def learn_continually(
                     strategy=strategy,
                     step=step + 1,
                     seen=end,
-                    accuracy=float(right.mean()),
-                    accuracy_std=deviation(right.mean(1).tolist()),
-                    groups=tuple(float(right[:, mark].mean()) for mark in marks),
+                    accuracy=float(right[:, 0].mean()),
+                    accuracy_std=deviation(right[:, 0].tolist()),
+                    groups=tuple(right[:, 1:].mean(0).tolist()),
                     trainings=len(right),
                     nodes=round(statistics.fmean(graph.num_nodes for graph in graphs)),
                     memory_nodes=kept["nodes"],
                     memory_bytes=kept["bytes"],
                     seconds_condensing=took if strategy.startswith("condensed") else 0.0,
-                    seconds=statistics.fmean(done[id(graph)][1] for graph in graphs),
+                    seconds=statistics.fmean(fit.seconds for fit in fits),
                 )
             )
             bar.update()
     bar.close()
+    trained.done()
     return Continual(
         **facts_of(task),
-        model=model_of(model).__name__,
+        model=name,
         groups=groups,
         seeds=seeds,
         draws=draws,
@@ -181,10 +192,37 @@ def learn_continually(
         settings=settings,
         rows=tuple(rows),
         summaries=tuple(
-            _summary(name, history[name], [row for row in rows if row.strategy == name])
-            for name in strategies
+            _summary(strategy, history[strategy], [r for r in rows if r.strategy == strategy])
+            for strategy in strategies
         ),
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the trainings on one graph said.
+
+    Attributes:
+        right: shares of the test nodes that are right, of all classes seen and of each group
+            ``[S, 1 + groups]``.
+        seconds: of all seeds' trainings, prediction included.
+    """
+
+    right: Tensor
+    seconds: float
+
+
+def _trained(
+    evaluator: NodeEvaluator, model: Model, graph: NodeTask, seeds: Seeds, ends: Sequence[int]
+) -> Trained:
+    """Train on a graph; ``ends`` are the numbers of classes after each group."""
+    began, seen = time.perf_counter(), evaluator.real
+    logits = evaluator.predict(model, graph, seen.test, seeds=seeds)
+    wanted = seen.y[seen.test]
+    right = (logits.argmax(-1) == wanted).float()
+    marks = [(wanted >= a) & (wanted < b) for a, b in pairwise([0, *ends])]
+    shares = [right.mean(1), *(right[:, mark].mean(1) for mark in marks)]
+    return Trained(torch.stack(shares, 1), time.perf_counter() - began)
 
 
 def forgetting(accuracies: Sequence[Sequence[float]]) -> float:
@@ -295,7 +333,9 @@ def _remember(
     group = replace(current, y=y, test=NOTHING, num_classes=current.num_classes - start)
     began = time.perf_counter()
     small = [condense(group, seed) for seed in seeds]
-    took = (time.perf_counter() - began) / len(seeds)
+    # What was taken up from a run of before says itself what it took.
+    told = condensation_seconds(small)
+    took = statistics.fmean(told) if told else (time.perf_counter() - began) / len(seeds)
     made = {"condensed": small}
     if "random" in kinds:
         made["random"] = [random_subgraph(group, g, s) for g, s in zip(small, seeds, strict=True)]

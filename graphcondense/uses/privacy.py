@@ -125,7 +125,8 @@ class Privacy(results.OnGraph):
         Raises:
             ValueError: no row is of that graph alone.
         """
-        own = graph_hash(load(path))
+        small = load(path)
+        own = graph_hash(small)
         if not self.is_of(own):
             attacked = [f"{row.label} ({', '.join(row.hashes)})" for row in self.rows if row.hashes]
             raise ValueError(
@@ -134,7 +135,7 @@ class Privacy(results.OnGraph):
             )
         file = beside(file_of(path))
         self.to_json(file)
-        renew_card(path)
+        renew_card(path, small)
         return file
 
     def is_of(self, own: str) -> bool:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 import graphcondense
 from graphcondense import cli
 from graphcondense.core.engine import Callback
+from graphcondense.data.interaction_reading import as_interactions
 from graphcondense.run.options import Run
 from tests.cases import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
@@ -81,6 +84,55 @@ def test_nothing_to_score_on() -> None:
     refused(why, method="doscond-x", patience=2, validations=0)
     record = graphcondense.condense(without_validation(), "doscond-x", **QUICK, **small).condensed
     assert record["validation"] is None
+
+
+def few(kind: str, count: int) -> Any:
+    """Data with so many validation examples."""
+    if kind == "image":
+        x, y = toy_images()
+        last = 60 + count
+        parts = {"train": slice(60), "val": slice(60, last), "test": slice(last, None)}
+        return {part: (x[at], y[at]) for part, at in parts.items()}
+    if kind == "rows":
+        rows, split = toy_rows(), as_interactions(toy_rows())
+        keep = np.flatnonzero(np.diff(split.val.indptr))[:count]
+        some = np.zeros(rows.shape[0])
+        some[keep] = 1
+        val = sp.csr_matrix(sp.diags_array(some) @ split.val)
+        val.eliminate_zeros()
+        return {"train": split.train, "val": val, "test": split.test}
+    data = toy_graph() if kind == "node" else toy_hetero()
+    store = data if kind == "node" else data[next(t for t in data.node_types if "y" in data[t])]
+    store.val_mask[store.val_mask.nonzero().flatten()[count:]] = False
+    return data
+
+
+@pytest.mark.parametrize("kind", ["node", "hetero", "image", "rows"])
+def test_fewer_than_five_validation_examples_choose_nothing(kind: str) -> None:
+    """Whoever would choose: candidates, architectures, or the loop itself."""
+    budget = {"nodes": 6, "per_class": None} if kind == "rows" else {}
+    why = "cannot act: the data have {} validation examples?, and fewer than 5 choose nothing"
+    for count in (1, 4):
+        data = few(kind, count)
+        refused(f"candidates=2 {why.format(count)}", data, candidates=2, **budget)
+        refused(f"budget_seconds=9.0 {why.format(count)}", data, budget_seconds=9.0, **budget)
+    said = graphcondense.condense(few(kind, 5), "random", candidates=2, **{**QUICK, **budget})
+    assert said.condensed["choice"]["candidates"] == 2
+
+
+def test_a_loop_of_few_validation_nodes_returns_the_last() -> None:
+    """Without a word where nobody asked for scores, whatever those nodes say."""
+    how = {**QUICK, "epochs": 2, "hidden_channels": 4}
+    made = graphcondense.condense(few("node", 4), "doscond-x", **how).condensed
+    last = graphcondense.condense(few("node", 4), "doscond-x", validations=0, **how).condensed
+    assert made["validation"] is None
+    assert made["hash"] == last["hash"]
+    assert graphcondense.condense(few("node", 5), "doscond-x", **how).condensed["validation"]
+    for option in ({"validators": "GCN"}, {"validations": 2}, {"patience": 2}):
+        refused("4 validation examples, and fewer than 5", few("node", 4), "doscond-x", **option)
+    why = "validation_nodes=4 cannot act: fewer than 5 choose nothing"
+    refused(why, toy_graph(), "doscond-x", validation_nodes=4)
+    graphcondense.condense(toy_graph(), "doscond-x", validation_nodes=5, **how)
 
 
 def test_nowhere_to_write() -> None:

@@ -19,7 +19,9 @@ from torch import nn
 
 import graphcondense
 from graphcondense.core import parallel
+from graphcondense.core.experts import Buffer
 from graphcondense.methods.quotient import Quotient
+from tests.core.test_experts import Points, buffer, everything
 from tests.toys import toy_graph
 
 SECONDS = 60  # after which a process that waits has failed
@@ -226,3 +228,26 @@ def test_finished_sizes_are_given_back_to_all_processes(tmp_path: Path) -> None:
 
     hashes = {size: small.condensed["hash"] for size, small in made.items()}
     assert in_two(tmp_path, work) == [hashes] * 2
+
+
+def test_experts_in_memory_are_those_of_all_processes(tmp_path: Path) -> None:
+    """Each trains some of them, and both end with all, as one process makes them."""
+
+    def work(rank: int) -> tuple[Any, list[int], list[bool]]:
+        trained: list[int] = []
+        make = Buffer._make
+        Buffer._make = lambda self, wanted, real: (  # type: ignore[method-assign]
+            trained.extend(wanted),
+            make(self, wanted, real),
+        )
+        with parallel.together():
+            kept = buffer().prepare(Points())
+        timed = [kept._seconds[expert] > 0 for expert in range(3)]
+        return everything(kept), trained, timed
+
+    whole = everything(buffer().prepare(Points()))
+    (first, of_first, timed), (second, of_second, again) = in_two(tmp_path, work)
+    assert (of_first, of_second) == ([0, 2], [1])
+    assert torch.equal(first, whole)
+    assert torch.equal(second, whole)
+    assert timed == again == [True] * 3

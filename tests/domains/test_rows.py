@@ -126,5 +126,5 @@ def test_the_ridge_is_the_best_on_validation_items() -> None:
 def test_no_validation_items() -> None:
     task = as_interactions(toy_rows())
     none = {"train": task.train, "val": sp.csr_matrix(task.val.shape), "test": task.test}
-    assert not RowsSource(as_interactions(none)).validates
-    assert RowsSource(task).validates
+    assert RowsSource(as_interactions(none)).scored == 0
+    assert RowsSource(task).scored == int((np.diff(task.val.indptr) > 0).sum()) > 0

@@ -272,3 +272,4 @@ def test_what_was_tested_has_its_name(metric: str, called: str) -> None:
     found = compare(told, [("a", "b")])
     assert found.title().endswith(f"on 528 test {called}")
     assert found.title().endswith(told.on_test)
+    assert found.examples == found.to_dict()["examples"] == called

@@ -18,11 +18,13 @@ from torch_geometric.nn import GCN
 import graphcondense
 from graphcondense import evaluate as package
 from graphcondense.data.kind import kind_of_data
+from graphcondense.data.link_reading import split_links
 from graphcondense.evaluate.fitted import FitResult
 from graphcondense.evaluate.hetero_reading import read_hetero
 from graphcondense.evaluate.store import Store
 from graphcondense.nn.wrapped import wrap
-from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images
+from tests.targets import targets_graph
+from tests.toys import toy_graph, toy_graphs, toy_hetero, toy_images, toy_rows
 
 QUICK: dict[str, Any] = {"seeds": 1, "baselines": None, "plain_epochs": 0, "progress": False}
 
@@ -185,6 +187,49 @@ def test_a_set_of_other_data_is_told(kind: str) -> None:
         package.evaluator_of(own).sets(small)
 
 
+@pytest.mark.parametrize("kind", ["node", "numbers", "graph", "hetero", "link", "image", "row"])
+def test_a_set_that_does_not_fit_is_refused_by_name_before_anything_is_said(kind: str) -> None:
+    """Whatever the labels are, and the second of a list, too; no warning comes before the error."""
+    own, small, other, said = misfits(kind)
+    evaluator = package.evaluator_of(own)
+    assert [*evaluator.sets({"one": small})] == ["one"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=said):
+            evaluator.sets({"one": small, "two": [small, other]})
+
+
+def misfits(kind: str) -> tuple[Any, Any, Any, str]:
+    """Real data, a set made of them, one made of data with other features or items, and what is
+    said of it."""
+    if kind == "node":
+        pairs, said = (toy_graph(), toy_graph(d=9)), "features"
+    elif kind == "numbers":
+        pairs, said = (targets_graph("numbers"), targets_graph("numbers")), "features"
+        pairs[1].x = pairs[1].x[:, :4]
+    elif kind == "graph":
+        pairs, said = (toy_graphs(), toy_graphs()), "features"
+        for one in pairs[1]:
+            one.x = one.x[:, :1]
+    elif kind == "hetero":
+        pairs, said = (toy_hetero(), toy_hetero(d=9)), "features"
+    elif kind == "link":
+        pairs, said = tuple(
+            split_links(toy_graph(n=60, d=d), negatives=5) for d in (12, 9)
+        ), "features"  # fmt: skip
+    elif kind == "image":
+        x, y = toy_images()
+        cut = {"train": (x[:60], y[:60]), "val": (x[60:75], y[60:75]), "test": (x[75:], y[75:])}
+        pairs = cut, {part: (x[..., :6], y) for part, (x, y) in cut.items()}
+        said = "images"
+    else:
+        pairs, said = (toy_rows(), toy_rows(items=30)), "items"
+    size = {"nodes": 9} if kind in ("node", "numbers", "hetero", "link") else {"size": 6}
+    options: Any = {**size, "progress": False}
+    made = [graphcondense.condense(one, "random", **options) for one in pairs]
+    return pairs[0], *made, said
+
+
 # --- the file of finished trainings ------------------------------------------------------------
 
 
@@ -210,7 +255,7 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
     def kept(key: str) -> bool:
         """Whether the result called so was in the file; it is afterwards."""
         computed: list[str] = []
-        Store(path, {"a": 1}).get(key, lambda: computed.append(key) or found)
+        Store(path, {"a": 1}, FitResult).get(key, lambda: computed.append(key) or found)
         return not computed
 
     assert [kept("before"), kept("before")] == [False, True]
@@ -221,24 +266,24 @@ def test_a_line_cut_anywhere_is_the_only_one_that_is_lost(tmp_path: Path) -> Non
         path.write_bytes(whole + line[:end])
         names = ("before", "cut", "after")
         assert [kept(name) for name in (*names, *names)] == [True, False, False, True, True, True]
-    Store(path, {}).done()
+    Store(path, {}, FitResult).done()
     assert not path.exists()
 
 
 def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     path, found = tmp_path / "store", FitResult.once("m", 0.5, 0.25, "")
     for key in ("a", "b", "c", "d"):
-        Store(path, {}).get(key, lambda: found)
+        Store(path, {}, FitResult).get(key, lambda: found)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Store(path, {})
+        Store(path, {}, FitResult)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     del lines[0]["sha256"]
     lines[1]["result"]["spread"] = 1
     lines[2]["evaluation"] = "0" * 16
     path.write_text("\n".join(json.dumps(line) for line in lines) + '\n{"evaluation": "cut')
     with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up") as told:
-        store = Store(path, {})
+        store = Store(path, {}, FitResult)
     words = str(told[0].message)
     for said in ("1 damaged", "1 of another evaluation", "1 in the form of an older"):
         assert said in words
@@ -248,26 +293,26 @@ def test_trainings_that_are_not_taken_up_are_told(tmp_path: Path) -> None:
     assert made == ["a", "b", "c"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Store(path, {})  # each has a good line now
+        Store(path, {}, FitResult)  # each has a good line now
 
 
 def test_a_damaged_line_may_be_of_anything(tmp_path: Path) -> None:
     path = tmp_path / "store"
-    Store(path, {}).get("a", lambda: FitResult.once("m", 0.5, 0.25, ""))
+    Store(path, {}, FitResult).get("a", lambda: FitResult.once("m", 0.5, 0.25, ""))
     for rest in ('"x", "key": ["a"]}', '"x", "key": {"a": 1}, "result": 3}', '"x"}'):
         with path.open("a") as file:
             file.write('\n{"evaluation": ' + rest)
     with pytest.warns(UserWarning, match="of 4 finished trainings, .*not taken up: 3 in the form"):
-        Store(path, {})
+        Store(path, {}, FitResult)
 
 
 def test_blank_lines_are_something_else(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("\n\n")
     with pytest.raises(ValueError, match="holds something else"):
-        Store(path, {})
+        Store(path, {}, FitResult)
     path.write_text("")
-    Store(path, {}).done()
+    Store(path, {}, FitResult).done()
     assert not path.exists()
 
 
@@ -277,4 +322,4 @@ def test_blank_lines_are_something_else(tmp_path: Path) -> None:
 )
 def test_a_store_that_is_no_file_is_refused(path: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        Store(path, {})
+        Store(path, {}, FitResult)

@@ -350,6 +350,7 @@ def test_long_rows_are_shortened_unless_one_column_makes_them_long() -> None:
     assert length(condense(data, **asked, longest=3).x) == pytest.approx(3, rel=1e-4)
     free = condense(data, **asked, longest=100).x
     assert 7 < length(free) < length(data.x)
+    assert torch.equal(condense(data, **asked, longest=None).x, free)
     data.x[:, 0] = 100.0  # in a unit of its own: rows may be 700 long
     kept, free = condense(data, **asked), condense(data, **asked, longest=1e9)
     assert length(kept.x) > 99

@@ -119,3 +119,14 @@ def test_as_many_bins_as_nodes_where_a_width_makes_them() -> None:
     assert len(set(bins.tolist())) == 12
     one = np.full((4, 3), 7.0) + np.arange(4)[:, None]
     assert len(set(bins_for(one, np.full(4, -1), 4, np.zeros(3)).tolist())) == 4
+
+
+def test_a_coarser_width_may_tell_more_nodes_apart_than_the_finest() -> None:
+    """By hand: of the finest bins each hash comes once, and both nodes have the 0 of the first
+    projection. At the first width that is tried, 6e-5, two hashes of each are alike, and only
+    those of the first node are 0."""
+    values, nobody = np.array([[0.0, 1e-6, 1.0], [0.0, 0.5, 0.500001]]), np.full(2, -1)
+    shift = np.zeros(3)
+    assert super_nodes_of(bins_of(values, 1e-9, shift), nobody) == 1
+    assert super_nodes_of(bins_of(values, 1e-9**0.5 * 2, shift), nobody) == 2
+    assert super_nodes_of(bins_for(values, nobody, 2, shift), nobody) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -113,6 +115,25 @@ def test_many_pairs_are_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     again, same = laplacian_ends(adj, 40, 30)
     assert np.array_equal(values, again)
     assert np.array_equal(vectors, same)
+
+
+def test_vectors_that_nobody_asked_a_seed_for_are_of_seed_0(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that they are the same whenever they are made; another seed starts elsewhere."""
+    started = []
+    few = spectral._few
+
+    def seen(half: Any, count: int, which: str, how: dict[str, Any]) -> Any:
+        started.append(how["v0"])
+        return few(half, count, which, how)
+
+    monkeypatch.setattr(spectral, "_few", seen)
+    usual = laplacian_ends(large(), 2, 1)
+    again, _ = laplacian_ends(large(), 2, 1, seed=0), laplacian_ends(large(), 2, 0, seed=1)
+    wanted = [np.random.default_rng(seed).standard_normal(700) for seed in (0, 0, 0, 0, 1)]
+    assert all(np.array_equal(one, two) for one, two in zip(started, wanted, strict=True))
+    assert all(np.array_equal(one, two) for one, two in zip(usual, again, strict=True))
 
 
 @pytest.mark.parametrize(("cut", "solver"), [(0.2, None), (0.86, None), (0.2, "few")])

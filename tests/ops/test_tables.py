@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pytest
+
 from graphcondense.evaluate.result import Column, Result
 from graphcondense.ops.tables import Cell, Table
 
 TABLE = Table(["name", "a_b %"], [["x < y", "1.0 ± 0.1"], [Cell("z & co", 3.0), "2"]], 1)
+
+
+def test_a_caption_is_given_by_name_alone() -> None:
+    """What stands to the left would otherwise be taken for it, or it for that."""
+    with pytest.raises(TypeError, match="positional"):
+        Table(["a"], [], 1, "the caption")  # type: ignore[misc]
+    assert Table(["a"], [], caption="the caption").caption == "the caption"
 
 
 def test_latex_is_escaped_and_framed() -> None:

@@ -49,6 +49,26 @@ def test_a_large_graph_makes_no_dense_matrix(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(vectors.sum(0), 0, atol=1e-8)
 
 
+def test_the_iterations_end_at_the_residual_that_is_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 1e-4, and after 300 steps at most; four vectors more than asked for are carried along."""
+    asked: dict[str, Any] = {}
+
+    def seen(lap: Any, start: Array, **options: Any) -> tuple[Array, Array]:
+        asked.update(options, start=start.shape)
+        return np.arange(start.shape[1], 0.0, -1.0), start
+
+    monkeypatch.setattr(variation, "lobpcg", seen)
+    ring = unweighted(nx.cycle_graph(700))
+    values, vectors = smallest_nonzero(ring, 3, np.random.default_rng(0))
+    assert (asked["tol"], asked["maxiter"], asked["start"]) == (1e-4, 300, (700, 7))
+    assert not asked["largest"]
+    np.testing.assert_allclose(asked["Y"], 700**-0.5)  # the constant, of length one
+    np.testing.assert_allclose(asked["M"].diagonal(), 0.5)  # one over the degrees
+    assert values.tolist() == [1, 2, 3]
+    drawn = np.random.default_rng(0).standard_normal((700, 7))
+    assert np.array_equal(vectors, drawn[:, [6, 5, 4]])
+
+
 @pytest.mark.parametrize(("n", "k"), [(600, 2), (601, 120)])
 def test_a_small_graph_and_many_vectors_are_solved_whole(
     n: int, k: int, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ import scipy.sparse as sp
 import torch
 from torch_geometric.data import Data
 
+import graphcondense
 from graphcondense import cli
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.task import NodeTask
 from graphcondense.evaluate.floors import random_subgraph
+from graphcondense.evaluate.nodes import NodeEvaluator
 from graphcondense.uses.continual import _groups, forgetting, learn_continually, union
 from graphcondense.uses.continual_results import STRATEGIES, Continual
 from tests.cases import tensors, toy_graph
@@ -247,7 +250,8 @@ def test_command(
     quick = ["--epochs", "3", "--hidden", "8", "--steps", "2", "--strategies", "condensed,none"]
     assert cli.main(["continual", *words, *quick]) == 0
     folder = tmp_path / "runs/continual-digits-kcenter"
-    assert sorted(path.name for path in folder.iterdir()) == ["continual.json", "continual.png"]
+    names = ["continual.json", "continual.png", "graphs"]
+    assert sorted(path.name for path in folder.iterdir()) == names
     content = json.loads((folder / "continual.json").read_text())
     assert [row["memory_nodes"] for row in content["rows"]] == [0, 0, 10, 0]
     assert content["method"] == "kcenter"
@@ -260,3 +264,103 @@ def test_command(
     for option, said in {"per_class": "--per-class 3", "preset": "--preset 3"}.items():
         assert cli.main(["continual", *words, "--options", f'{{"{option}": 3}}']) == 2
         assert f"give {said} instead" in capsys.readouterr().err
+
+
+def without_seconds(found: Any) -> list[dict[str, Any]]:
+    rows = found["rows"] if isinstance(found, dict) else json.loads(found.to_json())["rows"]
+    return [{k: v for k, v in row.items() if "seconds" not in k} for row in rows]
+
+
+class Trainings:
+    """Counts what is trained, and is interrupted in the place of one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done, self.stop_at = 0, -1
+        predict = NodeEvaluator.predict
+
+        def counted(*args: Any, **options: Any) -> Any:
+            if self.done == self.stop_at:
+                raise KeyboardInterrupt
+            self.done += 1
+            return predict(*args, **options)
+
+        monkeypatch.setattr(NodeEvaluator, "predict", counted)
+
+
+def test_finished_trainings_are_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever an interrupt comes, the rest gives what all at once give."""
+    data, file, trainings = (
+        toy_graph(n=160, classes=4),
+        tmp_path / "a.jsonl",
+        Trainings(monkeypatch),
+    )
+    how: dict[str, Any] = {**FAST, "epochs": 2, "strategies": ["joint", "condensed", "none"]}
+    whole = learn_continually(data, Spy(), **how)
+    assert trainings.done == 4  # one of the first step, where all are alike, and three
+    for stop in range(4):
+        trainings.done, trainings.stop_at = 0, stop
+        with pytest.raises(KeyboardInterrupt):
+            learn_continually(data, Spy(), store=file, **how)
+        trainings.stop_at = -1
+        again = learn_continually(data, Spy(), store=file, **how)
+        assert trainings.done == 4
+        assert without_seconds(again) == without_seconds(whole)
+        assert json.loads(again.to_json())["summaries"][0]["final"] == whole.summaries[0].final
+        assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "other", [{"epochs": 3}, {"model": "SGC"}, {"order": [1, 0, 3, 2]}, {"seeds": 1}]
+)
+def test_trainings_of_other_settings_are_not_taken_up(
+    other: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, trainings = toy_graph(n=160, classes=4), Trainings(monkeypatch)
+    how: dict[str, Any] = {**FAST, "epochs": 2, "strategies": ["none"], "store": tmp_path / "a"}
+    trainings.stop_at = 1
+    with pytest.raises(KeyboardInterrupt):
+        learn_continually(data, Spy(), **how)
+    trainings.done, trainings.stop_at = 0, -1
+    with pytest.warns(UserWarning, match="1 of another evaluation"):
+        learn_continually(data, Spy(), **{**how, **other})
+    assert trainings.done == 2
+
+
+def test_an_interrupted_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Graphs that are condensed and trainings that are done stay, and what it took is told of
+    both; graphs of other options are refused."""
+    monkeypatch.chdir(tmp_path)
+    trainings, made = Trainings(monkeypatch), []
+    condense = graphcondense.condense
+    monkeypatch.setattr(
+        graphcondense, "condense", lambda *args, **how: made.append(1) or condense(*args, **how)
+    )
+    words = ["continual", "--data", "digits", "--method", "kcenter", "--per-class", "2"]
+    words += ["--seeds", "1", "--epochs", "2", "--hidden", "8", "--steps", "2"]
+    words += ["--strategies", "condensed,none"]
+    assert cli.main([*words, "--out", "whole"]) == 0
+    assert (trainings.done, len(made)) == (3, 2)
+    trainings.done, trainings.stop_at = 0, 2
+    capsys.readouterr()
+    assert cli.main([*words, "--out", "two"]) == 130
+    said = capsys.readouterr().err
+    assert "what is finished is in two: the same command goes on" in said
+    names = sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert names == ["continual.partial.jsonl", "graphs"]
+    made.clear()
+    trainings.stop_at = -1
+    assert cli.main([*words, "--out", "two"]) == 0
+    assert (trainings.done, made) == (3, [])
+    whole, two = (
+        json.loads(Path(f"{name}/continual.json").read_text()) for name in ("whole", "two")
+    )
+    assert without_seconds(two) == without_seconds(whole)
+    assert all(r["seconds_condensing"] > 0 for r in two["rows"] if r["strategy"] == "condensed")
+    assert not (tmp_path / "two/continual.partial.jsonl").exists()
+    capsys.readouterr()
+    assert cli.main([*words, "--out", "two", "--options", '{"hops": 1}']) == 2
+    assert "has a run of other settings; --out names another folder" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from graphcondense import cli
 from graphcondense.data import as_task
 from graphcondense.evaluate import NodeEvaluator, random_subgraph
 from graphcondense.evaluate.result import percent
+from graphcondense.saved import condensed
 from graphcondense.saved.condensed import renew_card
 from graphcondense.uses import privacy as module
 from graphcondense.uses.privacy import (
@@ -374,6 +375,21 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert NOTHING in card.read_text()
     assert cli.main(["privacy", "run", "--folds", "1"]) == 2
     assert "error: folds=1" in capsys.readouterr().err
+
+
+def test_a_run_is_opened_once_for_its_numbers_and_its_card(tmp_path, monkeypatch):
+    """Besides the look at which data it is of, and the reading itself."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--data", "digits", "--nodes", "20", "--no-progress", "--quiet"]
+    assert cli.main(["condense", "kcenter", *words, "--out", "run"]) == 0
+    opened = []
+    for one in (module, condensed):
+        load = one.load
+        monkeypatch.setattr(one, "load", lambda path, load=load: opened.append(1) or load(path))
+    quick = ["--seeds", "1", "--epochs", "2", "--hidden", "8", "--random-draws", "0"]
+    assert cli.main(["privacy", "run", *quick, "--folds", "3", "--quiet"]) == 0
+    assert len(opened) == 3
+    assert "| kcenter | 1 | 1 |" in Path("run/condensed.md").read_text()
 
 
 def test_each_run_that_is_attacked_alone_is_told(tmp_path, monkeypatch, capsys):
