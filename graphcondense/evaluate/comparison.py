@@ -158,11 +158,9 @@ class Comparison(Scored):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        scale = self.score.scale
-        digits = ".1f" if self.score.share else ".3f"
-
         def points(value: float | None, sign: str = "") -> str:
-            return dash(value, sign + digits, scale)
+            known = value is not None and value == value
+            return self.score.number(value, sign=sign) if known else dash(None)
 
         def interval(row: Verdict) -> str:
             return (

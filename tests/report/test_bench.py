@@ -82,6 +82,20 @@ def test_the_table_shows_presets_and_the_test_set(tmp_path: Path) -> None:
     assert text.count("| gcond | cora |") == 2
 
 
+def test_errors_of_any_size_are_told(tmp_path: Path) -> None:
+    """A table in units of 10⁹ has them in its differences, too."""
+    cells = [cell("gcond", 0), cell("random", 0), cell("whole", 0)]
+    for one, score in zip(cells, (2e9, 3e9, 1e9), strict=True):
+        one["report"]["metric"] = "rmse"
+        scored = {"scores": [[score, score]], "seeds": None, "trainings": 2}
+        one["report"]["rows"][0] |= {"test_selected": score, **scored}
+    put(tmp_path / "out" / "digits-20", *cells)
+    text = write_page(tmp_path / "out", tmp_path / "page.md", "digits-20")
+    assert "**2,000,000,000**" in text
+    assert " -1,000,000,000 |" in text
+    assert " +1,000,000,000 |" in text
+
+
 @pytest.mark.parametrize("score", [float("nan"), None])
 def test_a_cell_without_a_score_comes_last_and_wins_nothing(
     tmp_path: Path, score: float | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -133,12 +134,12 @@ def _verdicts(reports: Mapping[str, Report]) -> list[str]:
         return []
     found = whole.compare(pairs)
     told = {(row.first, row.second, row.model): row for row in found.rows}
-    scale, digits = whole.score.scale, ".1f" if whole.score.share else ".3f"
+    points = partial(whole.score.number, sign="+")
     columns = [(floor, model) for floor in floors for model in whole.models]
     body = []
     for name in dict.fromkeys(first for first, _ in pairs):
         rows = [told[name, floor, model] for floor, model in columns]
-        body.append([name, *(f"{r.outcome} {scale * r.difference:+{digits}}" for r in rows)])
+        body.append([name, *(f"{r.outcome} {points(r.difference)}" for r in rows)])
     head = ["trained on", *(f"against {floor}, {model}" for floor, model in columns)]
     return ["", "Differences:", "", Table(head, body).markdown(), "", found.meaning]
 
