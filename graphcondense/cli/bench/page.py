@@ -59,8 +59,10 @@ def cells_in(folder: Path) -> dict[str, Record]:
     found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
 
     def order(item: tuple[str, Record]) -> tuple[bool, float]:
-        score = report_of(item[1]["report"]).rows[0].val_selected  # null is NaN
-        return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
+        report = report_of(item[1]["report"])
+        value = report.rows[0].val_selected  # null is NaN
+        place = -value if report.score.larger_is_better else value
+        return item[0] == WHOLE, place if math.isfinite(value) else math.inf
 
     return dict(sorted(found.items(), key=order))
 
@@ -93,7 +95,8 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
         code(f"{cell['command']}{_methods(cells)}"),
         "",
         f"{escaped(first.data)} ({first.digest}){first.on_test}; {row.graphs} condensations x "
-        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
+        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time. Scores: test "
+        f"{first.score.unit}."
         + (f" A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
         *(line for text in first.about_test for line in (escaped(text), "")),
