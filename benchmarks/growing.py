@@ -1,7 +1,6 @@
 """Tables of graphs that change: ``examples/growing.py`` of several methods.
 
     python benchmarks/growing.py cora quotient gecc heavy-edge --root DATA --out docs/results
-    python benchmarks/growing.py debian quotient gecc heavy-edge --root DATA --out docs/results
     python benchmarks/growing.py sympy quotient gecc heavy-edge --whole --out docs/results \\
         --releases sympy/release-{1,2,3,4,5}.pt
 
@@ -30,7 +29,6 @@ from graphcondense.ops.tables import Table
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "growing.py"
 HOW = {
     "cora": "--data cora --nodes 70 --trainings 3 --epochs 200",
-    "debian": "--data debian --order stored --nodes 320 --trainings 1 --epochs 60",
     "sympy": "--nodes 160 --trainings 2 --epochs 200",
 }
 """What the example is told of each graph."""

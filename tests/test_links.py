@@ -166,7 +166,7 @@ def test_a_file_of_the_three_parts_is_opened(
     task, asked = graphcondense.data.load("own.pt"), as_links(parts, name="own")
     assert isinstance(task, LinkTask)
     assert (task.name, task.digest) == ("own", asked.digest)
-    with pytest.raises(ValueError, match="own.pt holds links that are split.*leave seed=3 out"):
+    with pytest.raises(ValueError, match=r"own\.pt holds links that are split.*leave seed=3 out"):
         graphcondense.data.load("own.pt", seed=3)
     words = ["--data", "own.pt", "--nodes", "8", "--out"]
     assert cli.main(["condense", "convmatch", *words, "run"]) == 0
@@ -174,7 +174,7 @@ def test_a_file_of_the_three_parts_is_opened(
     capsys.readouterr()
     assert cli.main(["condense", "gcond", *words, "other"]) == 2
     assert "unknown method 'gcond' for link data" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="own.pt holds a tuple, no graph with labelled nodes"):
+    with pytest.raises(ValueError, match=r"own\.pt holds a tuple, no graph with labelled nodes"):
         graphcondense.data.load("own.pt", kind="node")
     torch.save([Data(**part.to_dict()) for part in (parts[0], parts[0], parts[2])], "leak.pt")
     with pytest.raises(ValueError, match=r"^leak\.pt: "):
