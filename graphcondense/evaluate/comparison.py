@@ -159,8 +159,9 @@ class Comparison(Scored):
     @property
     def columns(self) -> tuple[Column, ...]:
         def points(value: float | None, sign: str = "") -> str:
-            known = value is not None and value == value
-            return self.score.number(value, sign=sign) if known else dash(None)
+            if value is None or value != value:
+                return dash(None)
+            return self.score.number(value, sign=sign)
 
         def interval(row: Verdict) -> str:
             return (
