@@ -156,6 +156,31 @@ def test_pyg_s_split_is_read() -> None:
         assert ours.wrong == int((theirs.edge_label == 0).sum())
 
 
+def test_a_file_of_the_three_parts_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In Python and on the command line, with methods that have a form for nodes, too."""
+    monkeypatch.chdir(tmp_path)
+    parts = random_link_split()
+    torch.save(tuple(Data(**part.to_dict()) for part in parts), "own.pt")
+    task, asked = graphcondense.data.load("own.pt"), as_links(parts, name="own")
+    assert isinstance(task, LinkTask)
+    assert (task.name, task.digest) == ("own", asked.digest)
+    with pytest.raises(ValueError, match=r"own\.pt holds links that are split.*leave seed=3 out"):
+        graphcondense.data.load("own.pt", seed=3)
+    words = ["--data", "own.pt", "--nodes", "8", "--out"]
+    assert cli.main(["condense", "convmatch", *words, "run"]) == 0
+    assert cli.main(["evaluate", "run", "--epochs", "2", "--seeds", "1", "--models", "GCN"]) == 0
+    capsys.readouterr()
+    assert cli.main(["condense", "gcond", *words, "other"]) == 2
+    assert "unknown method 'gcond' for link data" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"own\.pt holds a tuple, no graph with labelled nodes"):
+        graphcondense.data.load("own.pt", kind="node")
+    torch.save([Data(**part.to_dict()) for part in (parts[0], parts[0], parts[2])], "leak.pt")
+    with pytest.raises(ValueError, match=r"^leak\.pt: "):
+        graphcondense.data.load("leak.pt")
+
+
 def test_links_that_no_model_sees_are_learnt_all_the_same() -> None:
     train, val, test = random_link_split(disjoint_train_ratio=0.3)
     task = as_links((train, val, test))

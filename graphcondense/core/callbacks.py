@@ -52,7 +52,7 @@ class Progress(Callback):
     def step(self, state: State) -> None:
         if "validation" in state.metrics:
             score = state.metrics["validation"]
-            self.score = f"{100 * score:.1f}" if self.percent else f"{score:.4f}"
+            self.score = f"{100 * score:.1f}" if self.percent else f"{score:.4g}"
         if self.bar.update() or state.metrics:
             shown = {"loss": f"{float(state.loss):.4g}"}
             self.bar.set_postfix(shown | ({"val": self.score} if self.score else {}), refresh=False)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,12 +83,29 @@ def _categorical() -> type:
     return kind
 
 
+def are_numbers(values: Iterable[object]) -> bool:
+    """Whether all values are real numbers, such as a database gives; truth values are none.
+
+    >>> are_numbers([1, np.float32(0.5), Decimal("0.1")]), are_numbers([1, True]), are_numbers("12")
+    (True, False, False)
+    """
+    return all(isinstance(v, Real | Decimal) and not isinstance(v, bool) for v in values)
+
+
+def as_float(value: Any) -> float:
+    """A number as a float; infinity, which is then refused, where it is beyond what floats hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
 def _kind_of_objects(column: pd.Series, name: str, train: Array) -> ColumnKind:
     known = column[column.notna()]
     kinds = {type(value) for value in known}
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean"
-    if kinds and kinds <= {int, float, np.int64, np.float64}:
+    if kinds and are_numbers(known):
         return "number"
     if not kinds <= {str}:
         import datetime
@@ -193,7 +213,10 @@ def _plain(column: pd.Series, kind: ColumnKind) -> pd.Series:
     if kind == "date":
         days = _days(column)
         return pd.Series(days, index=column.index)
-    values = column.astype(object).where(column.notna(), np.nan).astype(np.float64)
+    values = column.astype(object).where(column.notna(), np.nan)
+    if column.dtype == object:
+        values = values.map(as_float)
+    values = values.astype(np.float64)
     if np.isinf(values).any():
         at = values.index[np.flatnonzero(np.isinf(values))[0]]
         raise ValueError(f"column {column.name!r} is infinite in row {at!r}; give a number, or NaN")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.by_part import refuse_idle_seed
-from graphcondense.data.column_fitting import stamps_of
+from graphcondense.data.column_fitting import are_numbers, as_float, stamps_of
 from graphcondense.data.frame_columns import check_column
 from graphcondense.data.tables import ISO_DATE
 from graphcondense.data.targets import LabelKind, known_rows
@@ -34,6 +34,9 @@ WORDS = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 """What a column may call the splits, in small letters."""
+
+YEAR = r"[0-9]{4}"
+"""How a year is written as text."""
 
 
 def split_columns(frame: pd.DataFrame, split: Wanted) -> list[str]:
@@ -191,7 +194,7 @@ def by_time(
     and with it is nearest to what was asked.
 
     Args:
-        column: the times ``[n]``, numbers or dates.
+        column: the times ``[n]``: numbers, dates, durations, or categories that are ordered.
         known: rows with a label, of which shares are.
         shares: to train, validate and test.
         index: the ids of the rows.
@@ -252,17 +255,22 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
     what = f"the time column {column.name!r}"
     if types.is_bool_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
         raise ValueError(f"{what} is of type {column.dtype}: give dates, or numbers such as years")
+    if column.dtype == object and are_numbers(column):
+        column = column.map(as_float)
     if types.is_numeric_dtype(column.dtype):
         numbers: Array = column.to_numpy(np.float64)
         for row in np.flatnonzero(~np.isfinite(numbers))[:1]:
             raise ValueError(f"{what} is infinite at node {index[row]!r}: give a time")
         return numbers
+    if types.is_timedelta64_dtype(column.dtype):  # since a start
+        return column.astype("timedelta64[ns]").astype("int64").to_numpy()  # type: ignore[no-any-return]
     if isinstance(column.dtype, pd.CategoricalDtype):
+        if column.cat.ordered:  # whatever they are, their order is said
+            return column.cat.codes.to_numpy(np.float64)  # type: ignore[no-any-return]
         column = column.astype(column.cat.categories.dtype)
     if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
-        kinds = {type(value) for value in column}
-        if kinds <= {int, float, np.int64, np.float64}:
-            return column.to_numpy(np.float64)  # type: ignore[no-any-return]
+        if all(isinstance(value, str) and re.fullmatch(YEAR, value) for value in column):
+            return column.astype(np.float64).to_numpy()  # type: ignore[no-any-return]
         for row, value in enumerate(column):
             real = isinstance(value, datetime.date)
             if not real and not (isinstance(value, str) and re.fullmatch(ISO_DATE, value)):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from graphcondense.data.column_fitting import are_numbers, as_float
 from graphcondense.data.frame_columns import check_column, names_of
 from graphcondense.data.labels import counts_up, few
 from graphcondense.data.targets import LabelKind, are_probabilities
@@ -143,10 +142,8 @@ def _real(column: pd.Series) -> pd.Series:
     if column.dtype != object:
         return column
     column = column.infer_objects()
-    if column.dtype == object and all(
-        isinstance(v, Real | Decimal) and not isinstance(v, bool) for v in column
-    ):
-        return column.map(_float)
+    if column.dtype == object and are_numbers(column):
+        return column.map(as_float)
     return column
 
 
@@ -156,13 +153,6 @@ def _hashable(value: object) -> bool:
     except TypeError:  # also of a tuple that holds a list
         return False
     return True
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # beyond what floats hold, which is then refused
-        return math.inf
 
 
 def _constant(name: str, value: object) -> ValueError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphcondense.data.kind import find_named
 from graphcondense.data.known import Named, root_of
-from graphcondense.data.link_reading import split_links
+from graphcondense.data.link_reading import as_links, split_links
 from graphcondense.data.link_task import LinkTask
 from graphcondense.data.nodes import KNOWN, load_nodes
 
@@ -22,6 +22,19 @@ def load_links(
     known = find_named(name, "link", KNOWN_LINKS)
     data = load_nodes(known.name.removesuffix(ENDING), root_of(root), normalize=normalize)
     return split_links(data, seed=seed, name=known.name)
+
+
+def links_of_saved(content: object, path: Path, **options: object) -> LinkTask:
+    """The split that a file of ``torch.save`` held: a tuple of three ``Data``."""
+    if options:
+        told = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(
+            f"{path} holds links that are split, and features that are ready: leave {told} out"
+        )
+    try:
+        return as_links(content, name=path.stem)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _of(known: Named) -> Named:

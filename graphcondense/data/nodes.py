@@ -56,10 +56,14 @@ def node_data(
     data: Data | list[Data] | Mapping[str, Any], path: Path, **options: Unpack[Options]
 ) -> Data:
     """What a file holds, with a split and normalised features."""
+    from torch_geometric.data import Data
+
     if isinstance(data, list):
         data = data[0]
     if isinstance(data, Mapping):  # graphs by part, or OGB's arrays
         data = _of_mapping(data, path)
+    if not isinstance(data, Data):
+        raise ValueError(f"{path} holds a {type(data).__name__}, no graph with labelled nodes")
     if data.y is None:
         raise ValueError(f"{path}: the Data has no labels y, a tensor [nodes]")
     for key in ("x", "edge_index", "edge_weight", "y"):

@@ -153,11 +153,10 @@ class Comparison(Scored):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        scale = self.score.scale
-        digits = ".1f" if self.score.share else ".3f"
-
         def points(value: float | None, sign: str = "") -> str:
-            return dash(value, sign + digits, scale)
+            if value is None or value != value:
+                return dash(None)
+            return self.score.number(value, sign=sign)
 
         def interval(row: Verdict) -> str:
             return (

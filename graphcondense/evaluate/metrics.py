@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.targets import FITTING, Labelled
+from graphcondense.ops.tables import measure
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 """Outputs ``[S, m, T]`` and labels ``[m]`` or ``[m, T]`` to a score of each seed ``[S]``."""
@@ -37,24 +38,32 @@ class Score:
         larger_is_better: whether more is better.
         share: whether it lies in ``[0, 1]`` and is written in per cent.
         of: what is scored where this is neither a node nor another example, such as ``"links"``.
+        units: whether it is in the targets' own units, and so of any size.
 
     >>> SCORES["accuracy"].text(0.8123, 0.01), SCORES["rmse"].text(1.2345), SCORES["ap"].text(None)
     ('81.2 ± 1.0', '1.234', '-')
+    >>> SCORES["rmse"].text(81_250.75, 9.5), SCORES["mae"].text(2e-9), SCORES["r2"].text(2e-9)
+    ('81,251 ± 10', '2e-09', '0.000')
     """
 
     name: str
     larger_is_better: bool = True
     share: bool = True
     of: str = ""
+    units: bool = False
 
     def text(self, value: float | None, spread: float | None = None) -> str:
         """A value, with its standard deviation if given."""
         if value is None:
             return "-"
-        return self._one(value) + ("" if spread is None else f" ± {self._one(spread)}")
+        return self.number(value) + ("" if spread is None else f" ± {self.number(spread, value)}")
 
-    def _one(self, value: float) -> str:
-        return f"{100 * value:z.1f}" if self.share else f"{value:z.3f}"  # z: no minus before a zero
+    def number(self, value: float, of: float | None = None, sign: str = "") -> str:
+        """A value as :func:`~graphcondense.ops.tables.measure` takes it; a share in per cent."""
+        if self.units:
+            return measure(value, of, sign)
+        how = f"{sign}z"  # z: no minus before a zero
+        return f"{100 * value:{how}.1f}" if self.share else f"{value:{how}.3f}"
 
     @property
     def scale(self) -> float:
@@ -75,8 +84,8 @@ SCORES: dict[str, Score] = {
     "ap": Score("AP"),
     "f1": Score("micro-F1"),
     "macro-f1": Score("macro-F1"),
-    "rmse": Score("RMSE", larger_is_better=False, share=False),
-    "mae": Score("MAE", larger_is_better=False, share=False),
+    "rmse": Score("RMSE", larger_is_better=False, share=False, units=True),
+    "mae": Score("MAE", larger_is_better=False, share=False, units=True),
     "r2": Score("R²", share=False),
     "top1": Score("top-1 accuracy"),
     "kl": Score("KL divergence", larger_is_better=False, share=False),

@@ -357,7 +357,7 @@ class Report(Scored):
             for j, value in enumerate(line):
                 if value == value:  # a number
                     dark = (value < middle) == score.larger_is_better
-                    text = f"{value:.1f}" if score.share else f"{value:.3f}"
+                    text = score.number(value / score.scale)
                     colour = "white" if dark else "black"
                     axes.text(j, i, text, ha="center", va="center", color=colour)
         marked = {row.model for row in self.rows if row.predictor == "non-GNN"}

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+def measure(value: float, of: float | None = None, sign: str = "") -> str:
+    """A value in units that may be of any size: an error of prices, or of masses of atoms.
+
+    Args:
+        value: what is written.
+        of: what it is the spread of, and has the digits of.
+        sign: ``"+"`` for one before values above zero, too.
+
+    >>> measure(1.2345), measure(1292420736.1), measure(1.25e-9), measure(0.0)
+    ('1.234', '1,292,420,736', '1.25e-09', '0.000')
+    >>> measure(0.0001, of=1.2345), measure(0.25, sign="+"), measure(-0.0)
+    ('0.000', '+0.250', '0.000')
+    """
+    size = abs(value if of is None else of)
+    how = ",.0f" if size >= 10_000 else ".3g" if 0 < size < 0.0005 else ".3f"
+    return f"{value:{sign}z{how}}"  # z: no minus before a zero
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of an HTML table.

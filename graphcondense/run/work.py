@@ -35,6 +35,7 @@ from graphcondense.run.job import Job
 from graphcondense.run.options import Run, device_of
 from graphcondense.run.record import Watch, recorded, result_in, start_kept_said, write_config
 from graphcondense.run.refusals import refuse_beyond_free, refuse_different, refuse_large
+from graphcondense.saved.shown import SIGNS
 
 if TYPE_CHECKING:
     from graphcondense.saved.forms import Small
@@ -255,7 +256,7 @@ def _writers(
 def _progress(job: Job, judged: bool) -> Progress:
     """What shows how far a run is; one of several candidates says its seed."""
     label = f"{job.name}, seed {job.run.seed}" if judged else job.name
-    return Progress(label, percent=job.about.get("metric") not in ("rmse", "mae", "r2"))
+    return Progress(label, percent=job.about.get("metric") not in SIGNS)
 
 
 def _warn(job: Job, syn: Synthetic) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from graphcondense.ops.tables import measure
 from graphcondense.saved.paths import path_of
 
 if TYPE_CHECKING:
@@ -279,20 +280,28 @@ def percent(share: float) -> str:
     return f"{value:.1f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
 
 
+SIGNS = {"r2": 1, "rmse": -1, "mae": -1, "kl": -1}
+"""What is not written in per cent, and whether a record holds it below zero, as it does errors."""
+
+
 def _score(record: object) -> str:
-    """The validation score in words; errors, which a record holds below zero, as they are called.
+    """The validation score in words; what is no share by its name.
 
     >>> _score({"validation": {"score": 0.8123}})
     'validation 81.2'
     >>> _score({"validation": {"score": -0.91234}, "data": {"metric": "rmse"}})
     'validation rmse 0.912'
+    >>> _score({"validation": {"score": -0.25}, "data": {"metric": "r2"}})
+    'validation r2 -0.250'
     """
     score = inside(record, "validation").get("score")
     if not isinstance(score, int | float):
         return ""
-    if score >= 0:
-        return f"validation {100 * score:.1f}"
-    return f"validation {inside(record, 'data').get('metric', 'error')} {-score:.3f}"
+    metric = inside(record, "data").get("metric", "error")
+    sign = SIGNS.get(metric, 0 if score >= 0 else -1)
+    return (
+        f"validation {metric} {measure(sign * score)}" if sign else f"validation {100 * score:.1f}"
+    )
 
 
 def inside(record: object, *names: str) -> Record:

@@ -205,6 +205,8 @@ def test_nullable_and_mixed_columns_are_read() -> None:
         level=pd.Categorical(["low", "high", "low"] * (n // 3)),
         month=pd.period_range("2020-01", periods=n, freq="M"),
         mixed=[None if i % 6 == 0 else bool(i % 3) for i in range(n)],
+        price=[None if i % 6 == 0 else Decimal(i) / 8 for i in range(n)],
+        part=[Fraction(i, 8) for i in range(n)],
     )
     task = read(frame)
     kinds = {c.name: (c.kind, c.missing) for c in task.columns.columns}
@@ -214,8 +216,14 @@ def test_nullable_and_mixed_columns_are_read() -> None:
         "level": ("category", False),
         "month": ("date", False),
         "mixed": ("boolean", True),
+        "price": ("number", True),
+        "part": ("number", False),
     }
     back = task.columns.inverse(task.x)
+    assert back["part"].tolist() == pytest.approx([i / 8 for i in range(n)], abs=1e-4)
+    for beyond in (10**400, Decimal(10) ** 400, Fraction(10**400)):
+        refused("'part' is infinite in row", frame.assign(part=[beyond] * n))
+        refused("'part' is infinite at node", frame.assign(part=[beyond] * n), by="part")
     assert back["truth"].isna().tolist() == frame["truth"].isna().tolist()
     assert back["level"].tolist() == frame["level"].tolist()
 
@@ -526,6 +534,24 @@ def test_time_parts_rows_and_never_those_of_one_time() -> None:
     assert days[by_day.train.numpy()].max() < days[by_day.val.numpy()].min()
     text = frame.assign(day=frame["joined"].dt.strftime("%Y-%m-%d"))
     assert torch.equal(read(text, by="day").train, by_day.train)
+
+
+def test_what_has_an_order_is_a_time() -> None:
+    """Years as text, as a file read with ``dtype=str`` has them; durations; ordered categories, as
+    their order says and not their words."""
+    frame = table()
+    train, year = read(frame, by="year").train, frame["year"]
+    words = {value: f"{chr(122 - i)} quarter" for i, value in enumerate(sorted(year.unique()))}
+    ordered = pd.CategoricalDtype(list(words.values()), ordered=True)
+    for times in (
+        year.astype(str),
+        year.astype(str).astype("category"),
+        pd.to_timedelta(year, unit="D"),
+        year.map(words).astype(ordered),
+        year.map(Decimal),
+    ):
+        assert torch.equal(read(frame.assign(t=times.array), by="t").train, train), times.dtype
+    refused("'z quarter'|' quarter' at", frame.assign(t=year.map(words)), by="t")
 
 
 @settings(max_examples=60, deadline=None)

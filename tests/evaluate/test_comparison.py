@@ -273,3 +273,16 @@ def test_what_was_tested_has_its_name(metric: str, called: str) -> None:
     assert found.title().endswith(f"on 528 test {called}")
     assert found.title().endswith(told.on_test)
     assert found.examples == found.to_dict()["examples"] == called
+
+
+@pytest.mark.parametrize(
+    ("size", "texts"),
+    [(1e9, ("2,500,000,000", "-1,500,000,000")), (1e-9, ("2.5e-09", "-1.5e-09"))],
+)
+def test_errors_of_any_size_are_told(size: float, texts: tuple[str, str]) -> None:
+    """In the table, the picture, the verdicts; the page of a bench says them with these."""
+    scores = [row("a", [[size]]), row("b", [[2.5 * size]])]
+    told = report(*scores, metric="rmse")
+    assert texts[0] in told.table()
+    assert texts[0] in {text.get_text() for text in told.plot_transfer().axes[0].texts}
+    assert texts[1] in compare(told, [("a", "b")]).table()

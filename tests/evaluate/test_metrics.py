@@ -22,6 +22,7 @@ from graphcondense.evaluate.metrics import (
     ogb_metric,
     scores_of,
 )
+from graphcondense.saved.shown import SIGNS
 
 SEEDS, M, T = 4, 60, 3
 
@@ -177,3 +178,9 @@ def test_names_of_scores():
     assert {m for m in METRICS if not SCORES[m].larger_is_better} == {"rmse", "mae", "kl"}
     assert SCORES["rocauc"].unit == "ROC-AUC, %"
     assert SCORES["rmse"].unit == "RMSE (lower is better)"
+
+
+def test_what_a_record_says_is_written_as_scores_are() -> None:
+    """A lower layer has names of its own for what is no share; errors are held below zero."""
+    signs = {n: 1 if s.larger_is_better else -1 for n, s in SCORES.items() if not s.share}
+    assert signs == SIGNS

@@ -75,11 +75,30 @@ def test_the_table_shows_presets_and_the_test_set(tmp_path: Path) -> None:
     put(tmp_path / "out" / "digits-20", *cells)
     text = write_page(tmp_path / "out", tmp_path / "page.md", "digits-20")
     assert "digits (d) on 40 test nodes (3 unlabelled left out); " in text
+    assert "Scores: test accuracy, %." in text
     assert "warning: only 40 test nodes: scores are coarse" in text
     assert "| trained on | preset | GCN | nodes |" in text
     assert "| gcond | cora | **80.0** | 20 |" in text  # one training has no spread
     assert "| random | - | 70.0 | 20 |" in text
     assert text.count("| gcond | cora |") == 2
+
+
+def test_errors_of_any_size_are_told(tmp_path: Path) -> None:
+    """A table in units of 10⁹ has them in its differences, too."""
+    cells = [cell("gcond", 0), cell("random", 0), cell("whole", 0)]
+    for one, score in zip(cells, (2e9, 3e9, 1e9), strict=True):
+        one["report"]["metric"] = "rmse"
+        scored = {"scores": [[score, score]], "seeds": None, "trainings": 2}
+        one["report"]["rows"][0] |= {"test_selected": score, "val_selected": score, **scored}
+    put(tmp_path / "out" / "digits-20", *cells)
+    text = write_page(tmp_path / "out", tmp_path / "page.md", "digits-20")
+    assert "**2,000,000,000**" in text
+    assert " -1,000,000,000 |" in text
+    assert "Scores: test RMSE (lower is better)." in text
+    assert re.findall(r"^\| (gcond|random|whole) \|", text, re.MULTILINE)[:3] == [
+        *("gcond", "random", "whole")  # the best first, the whole last
+    ]
+    assert " +1,000,000,000 |" in text
 
 
 @pytest.mark.parametrize("score", [float("nan"), None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -58,8 +59,10 @@ def cells_in(folder: Path) -> dict[str, Record]:
     found = {path.stem: _read_cell(path) for path in sorted(folder.glob("*.json"))}
 
     def order(item: tuple[str, Record]) -> tuple[bool, float]:
-        score = report_of(item[1]["report"]).rows[0].val_selected  # null is NaN
-        return item[0] == WHOLE, -score if math.isfinite(score) else math.inf
+        report = report_of(item[1]["report"])
+        value = report.rows[0].val_selected  # null is NaN
+        place = -value if report.score.larger_is_better else value
+        return item[0] == WHOLE, place if math.isfinite(value) else math.inf
 
     return dict(sorted(found.items(), key=order))
 
@@ -92,7 +95,8 @@ def _section(cells: Mapping[str, Record]) -> list[str]:
         code(f"{cell['command']}{_methods(cells)}"),
         "",
         f"{escaped(first.data)} ({first.digest}){first.on_test}; {row.graphs} condensations x "
-        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time."
+        f"{row.trainings} trainings; {' or '.join(workers)} processes at a time. Scores: test "
+        f"{first.score.unit}."
         + (f" A plain PyG training on the whole data takes {plain:.1f} s." if plain else ""),
         "",
         *(line for text in first.about_test for line in (escaped(text), "")),
@@ -133,12 +137,12 @@ def _verdicts(reports: Mapping[str, Report]) -> list[str]:
         return []
     found = whole.compare(pairs)
     told = {(row.first, row.second, row.model): row for row in found.rows}
-    scale, digits = whole.score.scale, ".1f" if whole.score.share else ".3f"
+    points = partial(whole.score.number, sign="+")
     columns = [(floor, model) for floor in floors for model in whole.models]
     body = []
     for name in dict.fromkeys(first for first, _ in pairs):
         rows = [told[name, floor, model] for floor, model in columns]
-        body.append([name, *(f"{r.outcome} {scale * r.difference:+{digits}}" for r in rows)])
+        body.append([name, *(f"{r.outcome} {points(r.difference)}" for r in rows)])
     head = ["trained on", *(f"against {floor}, {model}" for floor, model in columns)]
     return ["", "Differences:", "", Table(head, body).markdown(), "", found.meaning]
 

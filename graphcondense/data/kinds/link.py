@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphcondense.data.kind import DataKind, register
 from graphcondense.data.link_reading import as_links, is_links
 from graphcondense.data.link_task import LinkTask
-from graphcondense.data.links import KNOWN_LINKS, load_links
+from graphcondense.data.links import KNOWN_LINKS, links_of_saved, load_links
 
 LINK = register(
     DataKind(
@@ -19,5 +19,7 @@ LINK = register(
         options=frozenset({"seed", "normalize"}),
         place=5,
         table=KNOWN_LINKS,
+        endings=(".pt",),
+        of_saved=links_of_saved,
     )
 )
