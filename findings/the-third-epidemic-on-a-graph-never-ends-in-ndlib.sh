@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# ndlib 6.0.1, networkx 3.6.1: of three simulations of one epidemic on one graph, in which people recover after seven
+# days, in the first 430 of 500 recover, in the second 70, and in the third nobody does.
+#
+# Expected, from the documentation of the compartment CountDown (a node changes its status after the given number of
+# iterations): a run starts afresh, with a new model or after reset(), so that ten runs with ten seeds tell how much a
+# result varies, as with all other compartments.
+# Seen: the days that are left are written into the nodes of the graph, which is not copied, and are taken away by
+# nobody. In the next run they are counted down from 0, to -1 and on, and never are 0 again, so whoever recovered once
+# is ill for ever. That is the mean of the runs to which one looks for: of 100 runs 98 end with all 500 infected, where
+# each by itself has 70 who never were and a peak of 200. A comparison of two settings finds that the second one tried
+# is the worse. The first run, with which one tests, is right. The graph has an attribute more besides, with the name of
+# the compartment. No warning; no report. Give each model a copy of the graph, CompositeModel(graph.copy()).
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+# Of what the package asks for, only what it imports here.
+"$work/venv/bin/pip" install -q --no-deps ndlib==6.0.1 dynetx==0.3.2 netdispatch==0.1.0
+"$work/venv/bin/pip" install -q networkx==3.6.1 numpy==2.4.6 scipy==1.17.1 future==1.0.0 six==1.17.0 tqdm==4.70.1 \
+  python-igraph==1.0.0 decorator==5.3.1 2> /dev/null
+"$work/venv/bin/python" -W ignore - <<'PY'
+from importlib.metadata import version
+
+import ndlib.models.compartments as compartments
+import networkx as nx
+import numpy as np
+from ndlib.models.CompositeModel import CompositeModel
+from ndlib.models.ModelConfig import Configuration
+
+print("ndlib", version("ndlib"), "networkx", nx.__version__)
+changed = "the behaviour has changed"
+DAYS, PEOPLE = 7, 500
+
+
+def epidemic(graph, rule, seed):
+    """A model of an illness that infects with 0.1 a day and ends by a rule."""
+    model = CompositeModel(graph)
+    np.random.seed(seed)  # after the model, which sets one itself
+    for status in ("Susceptible", "Infected", "Removed"):
+        model.add_status(status)
+    model.add_rule("Susceptible", "Infected", compartments.NodeStochastic(0.1, triggering_status="Infected"))
+    model.add_rule("Infected", "Removed", rule)
+    config = Configuration()
+    config.add_model_parameter("fraction_infected", 0.05)
+    model.set_initial_status(config)
+    return model
+
+
+def course(model):
+    """Susceptible, infected and removed after a hundred days, and the most that were infected at once."""
+    counts = [step["node_count"] for step in model.iteration_bunch(100, node_status=False)]
+    return [counts[-1][status] for status in (0, 1, 2)] + [max(count[1] for count in counts)]
+
+
+graph = nx.barabasi_albert_graph(PEOPLE, 3, seed=0)
+runs, week = {}, {"name": "ill", "iterations": DAYS}
+for name, graphs, rule, options in (
+    ("seven days, one graph", [graph] * 4, compartments.CountDown, week),
+    ("seven days, a copy each", [graph.copy() for _ in range(4)], compartments.CountDown, week),
+    ("one in seven a day, one graph", [graph] * 4, compartments.NodeStochastic, {"rate": 1 / DAYS}),
+):
+    runs[name] = []
+    for seed, one in enumerate(graphs):
+        runs[name].append(course(epidemic(one, rule(**options), seed)))
+    print(f"{name}: susceptible, infected, removed, most infected:", *runs[name])
+shared, copies, chance = runs.values()
+assert all(run[1] == 0 and run[2] > 300 for run in (*copies, *chance))
+assert shared[0][1] == 0 and shared[0][2] > 300
+assert shared[1][1] > 300 and shared[3][1] == PEOPLE and shared[3][2] == 0, changed
+
+model = epidemic(nx.barabasi_albert_graph(PEOPLE, 3, seed=0), compartments.CountDown(**week), 0)
+first = course(model)
+again = course(model.reset())
+print("one model, and after reset():", first, again)
+assert first[1] == 0 and again[1] > 300, changed
+left = [days for _, days in graph.nodes(data="ill")]
+print("days that are left, in the nodes of the graph:", min(left), "to", max(left))
+assert max(left) < 0, changed
+PY
