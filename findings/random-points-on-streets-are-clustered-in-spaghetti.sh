@@ -10,8 +10,8 @@
 # whatever the simulations are. Of 100 points the simulations at a distance of 2 have 11.2 in the mean, and 10.2 and
 # 12.5 at 2.5% and 97.5%; the envelope is 2.4 to 9.5. Random points are above it at nearly all distances, and the more
 # points there are the more, so that crimes or accidents look clustered on any street network. With 0.05 the lower
-# envelope is a fortieth of the smallest, and points that keep a distance are hardly ever below it. A plot looks like
-# others of its kind. No warning; no report. Take numpy.quantile(k.sim, (0.025, 0.975), axis=0).
+# envelope is a fortieth of the smallest, and 80 points that keep a distance are below it at one distance, for four. A
+# plot looks like others of its kind. No warning; no report. Take numpy.quantile(k.sim, (0.025, 0.975), axis=0).
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
