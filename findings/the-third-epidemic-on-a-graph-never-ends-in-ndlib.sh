@@ -77,7 +77,9 @@ print("one model, and after reset():", first, again)
 assert first[1] == 0 and again[1] > 300, changed
 
 ill = {}
-for name, rule in (("CountDown", compartments.CountDown(**week)), ("NodeStochastic", compartments.NodeStochastic(1 / DAYS))):
+for name, rule in (
+    ("CountDown", compartments.CountDown(**week)), ("NodeStochastic", compartments.NodeStochastic(1 / DAYS)),
+):
     model = CompositeModel(nx.barabasi_albert_graph(PEOPLE, 3, seed=0))
     np.random.seed(0)
     for status in ("Susceptible", "Infected"):
@@ -88,7 +90,8 @@ for name, rule in (("CountDown", compartments.CountDown(**week)), ("NodeStochast
     config.add_model_parameter("fraction_infected", 0.05)
     model.set_initial_status(config)
     ill[name] = [step["node_count"][1] for step in model.iteration_bunch(400, node_status=False)]
-    print(f"one run, {name}, who was ill can be so again: infected each fifty days", ill[name][::50], "end", ill[name][-1])
+    print(f"one run, {name}, who was ill can be so again: infected each fifty days", ill[name][::50],
+          "at the end", ill[name][-1])
 assert ill["NodeStochastic"][-1] < 150 and ill["CountDown"][-1] > 450, changed
 
 left = [days for _, days in graph.nodes(data="ill")]
