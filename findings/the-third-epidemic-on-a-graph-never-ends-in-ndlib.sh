@@ -18,8 +18,8 @@ trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 # Of what the package asks for, only what it imports here.
 "$work/venv/bin/pip" install -q --no-deps ndlib==6.0.1 dynetx==0.3.2 netdispatch==0.1.0
-"$work/venv/bin/pip" install -q networkx==3.6.1 numpy==2.4.6 scipy==1.17.1 future==1.0.0 six==1.17.0 tqdm==4.70.1 \
-  python-igraph==1.0.0 decorator==5.3.1 2> /dev/null
+"$work/venv/bin/pip" install -q networkx==3.6.1 numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1 future==1.0.0 \
+  six==1.17.0 tqdm==4.70.1 igraph==1.0.0 decorator==5.3.1 matplotlib==3.11.2 2> /dev/null
 "$work/venv/bin/python" -W ignore - <<'PY'
 from importlib.metadata import version
 
