@@ -9,7 +9,7 @@
 # Seen: segment() gives each segment the number of snapshots in it for a weighting and does not read
 # snapshot_weightings. In a network in which an hour stands for 52.14, as sampled weeks and representative days have it,
 # 877 GWh become 16.8, and gas for 13 millions becomes gas for 0.25. Investments are for a year and do not shrink, so
-# that an optimum builds next to nothing that saves fuel, and a limit of emissions for a year is never met. With
+# that an optimum builds next to nothing that saves fuel, and a limit of emissions for a year never binds. With
 # weightings of 1, with which one tests, all is right, and the curves look right in any case. No warning; no report.
 # Multiply snapshot_weightings by the sum before over the sum after.
 set -euo pipefail
