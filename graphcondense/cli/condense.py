@@ -333,10 +333,12 @@ def budget_flags(
     method: type[Budget],
     variant: Mapping[str, object] | None = None,
     words: Mapping[str, str] | None = None,
+    unset: bool = False,
 ) -> Flags:
-    """How large the condensed set is, with the defaults of a method, and words of its own."""
+    """How large the condensed set is, with the defaults of a method or ``unset``, and words of its
+    own."""
     title = "budget (one of nodes, ratio, per-class, bytes)"
-    return Flags(title, method, only=_budget_fields(), defaults=variant, words=words)
+    return Flags(title, method, only=_budget_fields(), defaults=variant, words=words, unset=unset)
 
 
 def method_flags(

@@ -16,10 +16,12 @@ import pytest
 from graphcondense.cli import INTERRUPTED, main
 from graphcondense.cli.bench import _sizes
 from graphcondense.cli.bench.page import write_page
-from graphcondense.cli.bench.table import Grid, check_same, command_of, digests_of
+from graphcondense.cli.bench.table import Grid, budget_of, check_same, command_of, digests_of
 from graphcondense.cli.flags import Flags, make_parser, parse
 from graphcondense.cli.where import data_flags
 from graphcondense.data import as_task
+from graphcondense.methods import all_methods
+from graphcondense.run import build
 from tests.data.test_frames import pairs, table
 
 
@@ -211,3 +213,17 @@ def test_the_command_can_be_given_again(words: str, command: str) -> None:
     parser.add(*data_flags(), _sizes(), Flags("grid", Grid))
     found = command_of(parse(parser, words.split()))
     assert found == f"OMP_NUM_THREADS=1 graphcondense bench {command}"
+
+
+def test_a_table_has_methods_as_they_are_by_default() -> None:
+    """Each shares nodes between classes by its own rule, unless one is asked for."""
+    parser = make_parser("bench", "")
+    parser.add(*data_flags(), _sizes(), Flags("grid", Grid))
+    plain = budget_of(parse(parser, ["--nodes", "9"]))
+    assert plain == {"nodes": 9}
+    for (name, kind), cls in all_methods().items():
+        if kind in ("node", "hetero"):
+            assert build(name, kind, **plain).rule == cls(nodes=9).rule
+    assert build("quotient", "node", **plain).rule == "root"
+    asked = budget_of(parse(parser, ["--ratio", "0.1", "--rule", "remainder", "--of", "all"]))
+    assert asked == {"ratio": 0.1, "rule": "remainder", "of": "all"}

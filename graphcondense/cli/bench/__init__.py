@@ -40,8 +40,8 @@ def command_bench(argv: list[str]) -> object:
     from graphcondense.ops.files import write_whole
 
     asked, argv = argv, joined(argv, "--nodes")
-    parser, sizes = make_parser("bench", summary_of(command_bench)), _sizes()
-    parser.add(*data_flags(), sizes, Flags("grid", Grid))
+    parser = make_parser("bench", summary_of(command_bench))
+    parser.add(*data_flags(), _sizes(), Flags("grid", Grid))
     parser.add_argument("--cell", type=str, default=None, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, default=None, help=argparse.SUPPRESS)
     args = parse(parser, argv)
@@ -55,7 +55,7 @@ def command_bench(argv: list[str]) -> object:
     where = where_of(args)
     kind = where.kind
     names = method_names(args.methods, kind)
-    budget = sizes.values(args)
+    budget = budget_of(args)
     check_flags(args, where, budget)
     page = Path(args.page)
     data = where.load(kind)  # what is wrong with the data is said once, before any cell
@@ -96,7 +96,7 @@ def check_flags(args: Namespace, where: Where, budget: Mapping[str, Any]) -> Non
         raise ValueError(f"--ray-address {args.ray_address} is for --workers ray")
     if args.workers == "ray":
         check_ray(str(args.device))
-    if sum(budget[k] is not None for k in BUDGETS) != 1:
+    if sum(k in budget for k in BUDGETS) != 1:
         raise ValueError("give exactly one of --nodes, --ratio, --per-class, --bytes")
     if isinstance(args.nodes, Mapping) and where.kind != "hetero":
         raise ValueError(
@@ -163,11 +163,16 @@ def in_order(names: Sequence[str], kind: str) -> list[str]:
 
 
 def _sizes() -> Flags:
-    """The flags of the budget: those of a heterogeneous graph, which takes numbers by type, too."""
+    """The flags of the budget: those of a heterogeneous graph, which takes numbers by type, too.
+    What is not asked for is each method's own."""
     from graphcondense.domains.hetero import HeteroMethod
     from graphcondense.ops.budget import Budget
 
-    return budget_flags(HeteroMethod, words=field_docs(Budget))
+    words = field_docs(Budget)
+    own = {
+        name: f"{words[name].rstrip('.')}; by default each method's own" for name in ("of", "rule")
+    }
+    return budget_flags(HeteroMethod, words={**words, **own}, unset=True)
 
 
 def check_options(args: Namespace, data: Any) -> None:

@@ -75,6 +75,7 @@ def training_of(args: Namespace) -> Record:
 
 
 def budget_of(args: Namespace) -> Record:
+    """What was asked for of the budget; all else is each method's own."""
     return {k: args[k] for k in (*BUDGETS, "of", "rule") if args[k] is not None}
 
 
@@ -112,7 +113,9 @@ def command_of(args: Namespace) -> str:
     """
     from graphcondense.ops.budget import Budget
 
-    plain = {f.name: f.default for f in (*fields(Where), *fields(Budget), *fields(Grid))}
+    plain: Record = {f.name: f.default for f in fields(Where)}
+    plain |= dict.fromkeys(f.name for f in fields(Budget))  # each method's own
+    plain |= {f.name: f.default for f in fields(Grid)}
     left = ("methods", "workers", "ray_address", "out", "page", "root")
     words = []
     for name, default in plain.items():
