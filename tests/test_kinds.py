@@ -60,7 +60,8 @@ class SeriesSource:
 
 
 class SeriesProblem:
-    kind, setting, predictor, validates = "series", "inductive", "", False
+    kind, setting, predictor = "series", "inductive", ""
+    validates, scored = False, 0
     privacy = None
 
     def __init__(
