@@ -14,7 +14,7 @@ from graphcondense.core.engine import distill
 from graphcondense.core.pools import Fresh, initialise
 from graphcondense.core.scalars import WithScalars
 from graphcondense.core.types import Batch, Learner, Schedule, Synthetic
-from graphcondense.objectives.unrolled import Unrolled
+from graphcondense.objectives.unrolled import Unrolled, cut
 
 
 class Rows:
@@ -151,6 +151,32 @@ def test_a_part_of_all_examples_draws_nothing(part: int) -> None:
         losses.append(objective(syn, Rows(), learner, rng))
         assert torch.equal(rng.get_state(), before)
     assert torch.equal(*losses)
+
+
+def test_a_part_is_of_examples_that_stand_alone() -> None:
+    """Not of the nodes of a graph, which come with their links, or of some outputs of a model."""
+    x, y = torch.zeros(4, 3), torch.zeros(4, 2)
+    graph, some = Batch((x, torch.eye(4)), y), Batch((x,), y[:3], torch.arange(3))
+    for whole in (graph, some):
+        with pytest.raises(ValueError, match="leave it out for a graph"):
+            Unrolled(5, part=2)._parts(whole, torch.Generator())
+        assert Unrolled(5)._parts(whole, torch.Generator()) == [None] * 5
+
+
+def test_a_batch_that_is_cut_has_all_of_its_inputs() -> None:
+    x, links, y = torch.ones(4, 3, requires_grad=True), torch.eye(4), torch.zeros(4, 2)
+    whole = Batch((x, links), y, torch.arange(4))
+    alone, wanted = cut(whole, learn=True)
+    assert len(wanted) == 1
+    assert wanted[0] is x
+    leaf, same = alone.inputs
+    assert leaf.is_leaf
+    assert leaf.requires_grad
+    assert leaf is not x
+    assert torch.equal(leaf, x)
+    assert same is links
+    assert alone.y is y
+    assert alone.rows is whole.rows
 
 
 def test_it_is_learnt_through_the_one_loop() -> None:
