@@ -56,7 +56,9 @@ def main() -> None:
         if not args.methods:
             parser.error("name a graph and methods")
         if ("--data" in HOW[args.graph]) == bool(args.releases):
-            how = "is no graph of releases: leave out" if args.releases else "is made of files: give"
+            how = (
+                "is no graph of releases: leave out" if args.releases else "is made of files: give"
+            )
             parser.error(f"{args.graph} {how} --releases")
         told = HOW[args.graph].split()
         told += ["--root", args.root] if args.root else []
