@@ -31,8 +31,8 @@ def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, A
     trial, more = mutants.Trial(work=WORK), {}
     seed = next_seed(kept("mutants"))
     if chosen(f"seed {seed}"):
-        verdicts = trial.run(examples, seed, until)
-        more[f"survivors of seed {seed}"] = tried(f"seed {seed}", verdicts)
+        sample = trial.run(examples, seed, until)
+        more[f"survivors of seed {seed}"] = tried(f"seed {seed}", sample)
     there = {row["what"] for row in kept("mutants")}
     for of, told in survivors(OUT / "mutants.json").items():
         if (what := f"survivors of {of}, again") not in there and chosen(what):
