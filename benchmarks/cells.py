@@ -85,7 +85,13 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def each(
-    function: Callable[[A], T], items: Mapping[str, A], *, workers: str, seconds: float
+    function: Callable[[A], T],
+    items: Mapping[str, A],
+    *,
+    workers: str,
+    seconds: float,
+    failed: list[str],
+    together: Callable[[A], object] = id,
 ) -> Iterator[T]:
     """What ``function`` gives for every item, as they end; an item that fails is told.
 
@@ -94,42 +100,59 @@ def each(
         items: in the order in which they begin.
         workers: ``"1"`` for this process, ``"ray"`` for :class:`graphcondense.ops.fleet.Fleet`.
         seconds: no item begins later than so many from now.
+        failed: gets the keys of those that fail.
+        together: what is the same for items that one worker does in turn, such as a folder that
+            they share; what they give comes when the last of them ends.
     """
-    task = functools.partial(_in_time, os.getcwd(), time.time() + seconds, function)
+    groups: dict[str, dict[str, A]] = {}
+    for key, item in items.items():
+        group = key if workers == "1" else f"{together(item)}"
+        groups.setdefault(group, {})[key] = item
+    task = functools.partial(_in_turn, os.getcwd(), time.time() + seconds, function)
     late = 0
-    for key, values, why in (_in_turn if workers == "1" else _on_ray)(task, items):
-        late += values == [] and not why
-        if why:
-            print(f"{key} failed: {why}", file=sys.stderr, flush=True)
-        yield from values
+    for ended in map(task, groups.values()) if workers == "1" else _on_ray(task, groups):
+        for key, values, why in ended:
+            late += values == [] and not why
+            if why:
+                failed.append(key)
+                print(f"{key} failed: {why}", file=sys.stderr, flush=True)
+            yield from values
     if late:
         print(f"no time for {late} further cells", file=sys.stderr, flush=True)
 
 
-def _in_time(here: str, until: float, function: Callable[[A], T], item: A) -> list[T]:
-    """One value, or none where it is too late to begin."""
-    os.chdir(here)
-    return [function(item)] if time.time() < until else []
+def end(failed: Sequence[str]) -> None:
+    """End with status 1 where cells failed."""
+    if failed:
+        sys.exit(f"cells that failed: {len(failed)}")
 
 
 Ended = tuple[str, Sequence[T], str]
 """The key of an item, its value if there is one, and why it failed, else nothing."""
 
 
-def _in_turn(task: Callable[[A], Sequence[T]], items: Mapping[str, A]) -> Iterator[Ended[T]]:
+def _in_turn(
+    here: str, until: float, function: Callable[[A], T], items: Mapping[str, A]
+) -> list[Ended[T]]:
+    """An item that it is too late to begin has no value."""
+    os.chdir(here)
+    ended: list[Ended[T]] = []
     for key, item in items.items():
         try:
-            yield key, task(item), ""
-        except Exception:  # the others go on, as on a cluster
-            yield key, [], traceback.format_exc()
+            ended.append((key, [function(item)] if time.time() < until else [], ""))
+        except Exception:  # the others go on
+            ended.append((key, [], traceback.format_exc()))
+    return ended
 
 
-def _on_ray(task: Callable[[A], Sequence[T]], items: Mapping[str, A]) -> Iterator[Ended[T]]:
+def _on_ray(
+    task: Callable[[Mapping[str, A]], list[Ended[T]]], groups: Mapping[str, Mapping[str, A]]
+) -> Iterator[list[Ended[T]]]:
     from graphcondense.ops.fleet import Fleet
 
     with Fleet() as fleet:
-        for key, done in fleet.each(task, items):
-            yield key, done.value or [], done.why
+        for group, done in fleet.each(task, groups):
+            yield done.value or [(key, [], done.why) for key in groups[group]]
 
 
 def read(path: Path) -> Cell | None:

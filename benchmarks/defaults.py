@@ -8,8 +8,8 @@ condensation. All cells are lines of ``--out``/defaults.json, which is also wher
 stopped goes on: a cell that is there is not run again, unless ``--again`` names its method, which
 has changed. Cheap methods come first, and the first
 split of all data before the second. A method that takes more than ``--limit`` processor seconds is
-a cell that says so. ``--workers ray`` runs cells side by side. ``--page`` writes the page from what
-is there.
+a cell that says so. ``--workers ray`` runs cells side by side, those of one condensed graph
+in turn. ``--page`` writes the page from what is there.
 
 ``--wide`` evaluates the same condensed graphs with other widths and numbers of epochs.
 """
@@ -32,7 +32,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from cells import add_workers, each
+from cells import add_workers, each, end
 from sets import SETS, opened
 
 MODEL = "GCN"
@@ -62,17 +62,24 @@ class Cell:
 
 def main() -> None:
     args = parsed()
-    rows = Rows(args.out / "defaults.json")
+    rows, failed = Rows(args.out / "defaults.json"), list[str]()
     if args.again:
         rows.drop(args.data, args.again, args.files)
     if not args.page:
         todo = {f"{cell}": cell for cell in cells(args) if not rows.has(cell)}
-        own = {"workers": args.workers, "seconds": args.seconds}
-        for row in each(partial(run, args), todo, **own):
+        for row in each(
+            partial(run, args),
+            todo,
+            workers=args.workers,
+            seconds=args.seconds,
+            failed=failed,
+            together=lambda cell: folder_of(args.files, cell.data, cell.split, cell.set),
+        ):
             rows.add(row)
     from defaults_page import write
 
     write(rows.rows, args.out)
+    end(failed)
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:

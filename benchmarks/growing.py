@@ -55,6 +55,11 @@ def main() -> None:
     if not args.page:
         if not args.methods:
             parser.error("name a graph and methods")
+        if ("--data" in HOW[args.graph]) == bool(args.releases):
+            how = (
+                "is no graph of releases: leave out" if args.releases else "is made of files: give"
+            )
+            parser.error(f"{args.graph} {how} --releases")
         told = HOW[args.graph].split()
         told += ["--root", args.root] if args.root else []
         told += ["--releases", *args.releases] if args.releases else []

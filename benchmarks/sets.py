@@ -78,6 +78,7 @@ def opened(name: str, root: str | None, split: int, files: Path) -> Any:
     """The checked real graph with one of its splits; what is made once is kept in ``files``."""
     import graphcondense
     from graphcondense.data import as_task
+    from graphcondense.ops.files import as_whole
 
     one, place = SETS[name], root
     source: str | Path = name
@@ -86,7 +87,8 @@ def opened(name: str, root: str | None, split: int, files: Path) -> Any:
         if not source.exists():
             x, y = one.make(root)
             files.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(source, x=x, edge_index=joined(x), y=y)
+            with as_whole(source) as draft, draft.open("wb") as file:  # other workers read it
+                np.savez_compressed(file, x=x, edge_index=joined(x), y=y)
         place = None
     drawn = 0 if one.split == "public" else split
     return as_task(graphcondense.data.load(source, root=place, split=one.split, seed=drawn))

@@ -31,7 +31,7 @@ import controls
 import nodes
 import transfer_nas
 import transfer_page
-from cells import add_workers, each
+from cells import add_workers, each, end
 
 BUDGETS = {
     "cora": (35, 70, 140),
@@ -79,14 +79,22 @@ class Cell:
 
 
 def main() -> None:
-    args = parsed()
+    args, failed = parsed(), list[str]()
     if not args.page:
-        own = {"workers": args.workers, "seconds": args.seconds}
-        for failures in each(partial(run_all, args), batches(args), **own):
-            print(*failures, sep="", end="", file=sys.stderr, flush=True)
+        for said in each(
+            partial(run, args),
+            {f"{cell}": cell for cell in cells(args) if not finished(args, cell)},
+            workers=args.workers,
+            seconds=args.seconds,
+            failed=failed,
+            # Their sets are made of each other.
+            together=lambda cell: (cell.data, cell.split, cell.nodes, cell.seed),
+        ):
+            print(said, end="", file=sys.stderr, flush=True)
         if args.nas:
             transfer_nas.run(args.root, args.out, seeds=args.seeds)
     transfer_page.write(args.out, BUDGETS)
+    end(failed)
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -148,35 +156,24 @@ def cells(args: argparse.Namespace) -> Iterator[Cell]:
                     yield cell
 
 
-def batches(args: argparse.Namespace) -> dict[str, list[Cell]]:
-    """Cells that are run one after another: one at a time, or those whose sets are made of each
-    other."""
-    found: dict[str, list[Cell]] = {}
-    for cell in cells(args):
-        together = (cell.data, cell.split, cell.nodes, cell.seed)
-        found.setdefault(f"{cell if args.workers == '1' else together}", []).append(cell)
-    return found
+def path_of(args: argparse.Namespace, cell: Cell) -> Path:
+    """A cell's file."""
+    return cell.file(args.out, trainings_of(args)[cell.set in WHOLE])
 
 
-def run_all(args: argparse.Namespace, batch: Sequence[Cell]) -> list[str]:
-    """Run some cells, and say of those that fail why; the others go on."""
-    failures = []
-    for cell in batch:
-        try:
-            run(args, cell)
-        except (ValueError, RuntimeError, MemoryError):
-            failures.append(f"{cell} failed\n{traceback.format_exc()}")
-    return failures
+def finished(args: argparse.Namespace, cell: Cell) -> bool:
+    """Whether the cell is there, or its set could not be made."""
+    return path_of(args, cell).exists() or (cell.folder(args.out) / "failed.json").exists()
 
 
-def run(args: argparse.Namespace, cell: Cell) -> None:
-    """Train and score, unless it is there, or its set cannot be made."""
+def run(args: argparse.Namespace, cell: Cell) -> str:
+    """Train and score, unless it is finished; a set that cannot be made is a result, and the
+    traceback is returned."""
     from graphcondense.evaluate.cost import graph_hash, size_of
 
+    if finished(args, cell):
+        return ""
     trainings = trainings_of(args)[cell.set in WHOLE]
-    path = cell.file(args.out, trainings)
-    if path.exists() or (cell.folder(args.out) / "failed.json").exists():
-        return
     where = (args.root, cell.data, cell.split)
     task, evaluator = real(*where), evaluator_of(*where, cell.model)
     plain_seconds(args.out, cell, task)
@@ -185,7 +182,7 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
     except (ValueError, RuntimeError, MemoryError) as error:
         why = f"{error}".splitlines() or [type(error).__name__]
         write(cell.folder(args.out) / "failed.json", {"error": why[0]})  # delete it to try again
-        raise
+        return f"{cell} failed\n{traceback.format_exc()}"
     fits = fitted(evaluator, cell.model, small, trainings, args.memory)
     tests, lasts = ([v for f in fits for v in getattr(f, k).tolist()] for k in SCORES)
     spent = sum(f.processor_seconds for f in fits)
@@ -218,8 +215,8 @@ def run(args: argparse.Namespace, cell: Cell) -> None:
         "digest": task.digest,
         "set_hash": graph_hash(small) if cell.set not in WHOLE else "",
     }
-    write(path, row)
-    print(f"{cell}: {row['test_mean']:.3f}, {spent:.0f} s", file=sys.stderr, flush=True)
+    write(path_of(args, cell), row)
+    return f"{cell}: {row['test_mean']:.3f}, {spent:.0f} s\n"
 
 
 SCORES = ("test_selected", "test_last")

@@ -6,11 +6,13 @@ import math
 import os
 import re
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.scripts import BENCHMARKS, benchmarks
+from tests.scripts import BENCHMARKS, InTurn, benchmarks
 
 SCRIPT = """import json, pathlib, sys
 *_, seed, path = sys.argv
@@ -55,14 +57,46 @@ def test_cells_in_turn_and_on_ray(
         pytest.importorskip("ray")
         # Workers import what they are handed, by the path that the driver was started with.
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(BENCHMARKS), *sys.path]))
-    items = {"nine": 9.0, "bad": -1.0, "four": 4.0}
+    items, failed = {"nine": 9.0, "bad": -1.0, "four": 4.0}, list[str]()
+    own = {"workers": workers, "seconds": 1e6, "failed": failed, "together": math.isfinite}
     with benchmarks("cells") as (cells,):
-        found = list(cells.each(math.sqrt, items, workers=workers, seconds=1e6))
-    assert sorted(found) == [2.0, 3.0]
+        found = list(cells.each(math.sqrt, items, **own))
+        with pytest.raises(SystemExit, match="cells that failed: 1"):
+            cells.end(failed)
+        cells.end([])
+    assert found == [3.0, 2.0]
+    assert failed == ["bad"]
     assert re.search("bad failed: .*math domain error", capsys.readouterr().err, re.DOTALL)
 
 
 def test_no_cell_begins_too_late(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = list[str]()
+    own: dict[str, Any] = {"workers": "1", "seconds": -1.0, "failed": failed}
     with benchmarks("cells") as (cells,):
-        assert list(cells.each(math.sqrt, {"four": 4.0}, workers="1", seconds=-1.0)) == []
+        assert list(cells.each(math.sqrt, {"four": 4.0}, **own)) == []
     assert capsys.readouterr().err == "no time for 1 further cells\n"
+    assert failed == []
+
+
+def test_cells_that_share_something_are_one_worker_s(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is looked at before each of them, and each is counted, also of a worker that is
+    killed."""
+    fleet, failed = InTurn(), list[str]()
+    monkeypatch.setattr("graphcondense.ops.fleet.Fleet", lambda: fleet)
+    items = {"bad": -1.0, "a": 0.01, "b": 0.6, "c": 0.0, "d": 0.0, "killed": 9.0, "with it": 9.0}
+    own: dict[str, Any] = {"workers": "ray", "seconds": 0.5, "failed": failed}
+    with benchmarks("cells") as (cells,):
+        found = list(cells.each(nap, items, **own, together=lambda item: item == 9.0))
+    assert fleet.tasks == [["bad", "a", "b", "c", "d"], ["killed", "with it"]]
+    assert found == [0.01, 0.6]
+    assert failed == ["bad", "killed", "with it"]
+    err = capsys.readouterr().err
+    assert "with it failed: its worker was killed" in err
+    assert "no time for 2 further cells" in err
+
+
+def nap(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds

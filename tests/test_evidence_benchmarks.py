@@ -18,7 +18,7 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.evaluate.cost import size_of
 from graphcondense.methods import all_methods
 from tests.cases import toy_graph
-from tests.scripts import BENCHMARKS, benchmarks
+from tests.scripts import BENCHMARKS, InTurn, benchmarks
 
 
 class Scripts(NamedTuple):
@@ -96,6 +96,28 @@ def test_cells_are_kept(bench: Scripts, tmp_path: Path) -> None:
     rows.add(cell("cora", 0, "random", 0.5))
     assert bench.defaults.Rows(path).has(one)
     assert len(json.loads(path.read_text())["rows"]) == 1
+
+
+def test_one_worker_does_the_cells_of_one_condensed_graph(
+    bench: Scripts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its widths share the folder; one that fails gives status 1 after the page is written."""
+    fleet = InTurn()
+    monkeypatch.setattr("graphcondense.ops.fleet.Fleet", lambda: fleet)
+
+    def run(args: object, one: Any) -> dict[str, Any]:
+        if (one.set, one.hidden) == ("gecc", 64):
+            raise OSError("no room")
+        return cell(one.data, one.split, one.set, 0.5, hidden=one.hidden, epochs=one.epochs)
+
+    monkeypatch.setattr(bench.defaults, "run", run)
+    words = "--wide --data cora --methods gecc random --workers ray"
+    monkeypatch.setattr("sys.argv", ["defaults.py", *words.split(), "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match="cells that failed: 2"):
+        bench.defaults.main()
+    assert [len(task) for task in fleet.tasks] == [4, 4]
+    assert len(bench.defaults.Rows(tmp_path / "defaults.json").rows) == 6
+    assert (tmp_path / "defaults.md").exists()
 
 
 def test_a_changed_method_is_run_anew(bench: Scripts, tmp_path: Path) -> None:

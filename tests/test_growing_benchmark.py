@@ -66,6 +66,29 @@ def test_one_command_makes_a_table(
     assert (out / "growing-cora.md").read_text() == page
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["sympy", "gecc"], "sympy is made of files: give --releases"),
+        (["cora", "gecc", "--releases", "a.pt"], "cora is no graph of releases: leave out"),
+    ],
+)
+def test_rows_are_of_the_graph_that_they_name(
+    growing: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    why: str,
+) -> None:
+    """Without its files the example would take other data, and with files no other."""
+    monkeypatch.setattr(growing, "EXAMPLE", tmp_path / "none.py")
+    with pytest.raises(SystemExit, match="2"):
+        called(growing, monkeypatch, *words, "--out", str(tmp_path / "out"))
+    assert why in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_committed_tables_are_fresh(growing: ModuleType) -> None:
     rows = growing.kept(RESULTS)
     graphs = {row["graph"] for row in rows}

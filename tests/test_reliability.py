@@ -196,6 +196,51 @@ def test_survivors_are_tried_again_but_for_those_that_change_nothing(
     assert found == {"seed 3": ["a -> b"], "seed 12": ["e -> f"]}
 
 
+def test_survivors_have_a_row_once_all_are_tried(
+    reliability: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A retry that the time cuts off comes again; of lines that are all gone there is a row."""
+    pytest.importorskip("cosmic_ray")
+    part, time_for, asked = reliability.module("mutants"), 1, list[int]()
+
+    class Trial:
+        root = tmp_path
+
+        def __init__(self, work: Path) -> None:
+            pass
+
+        def again(self, told: list[str], until: float) -> Iterator[Any]:
+            asked.append(len(told))
+            for line in told[:time_for]:
+                mutant = part.mutants.Mutant("a.py", 1, 0, "", 0, line, "")
+                yield part.mutants.Verdict(mutant, "survived" if "lives" in line else "killed")
+
+    more = {
+        "survivors of seed 3": ["lives", "is gone", "dies", "dies, too"],
+        "survivors of seed 4": ["is gone", "is gone, too"],
+    }
+    content = {"rows": [], "more": more, "processor_seconds": 0.0}
+    (tmp_path / "mutants.json").write_text(json.dumps(content))
+    monkeypatch.setattr(part, "OUT", tmp_path)
+    monkeypatch.setattr(part.mutants, "Trial", Trial)
+    monkeypatch.setattr(part.mutants, "again", lambda root, line: None if "gone" in line else line)
+    words = ["again"]
+    (row,) = reliability.run("mutants", 9.0, 1, "", tmp_path, words=words)["rows"]
+    assert (row["what"], row["tried"]) == ("survivors of seed 4, again", 0)
+    assert row["said"] == "none is left to try; 2 of 2 lines are no more"
+    assert "survivors of seed 3, again: time for 1 of 3" in capsys.readouterr().out
+    time_for = 3
+    _, row = reliability.run("mutants", 9.0, 1, "", tmp_path, words=words)["rows"]
+    assert (row["what"], row["tried"], row["failed"]) == ("survivors of seed 3, again", 3, 1)
+    assert row["said"] == (
+        "2 killed, 0 timed out, 1 survived: 66.7 % noticed; 1 of 4 lines are no more"
+    )
+    assert asked == [3, 0, 3]  # what has its row is not tried again
+
+
 def test_every_part_says_what_it_is(reliability: ModuleType) -> None:
     for name in reliability.parts():
         part = reliability.module(name)

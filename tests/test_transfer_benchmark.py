@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,7 +21,7 @@ from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.adjacency import propagate_rows
 from tests.cases import toy_graph
-from tests.scripts import benchmarks
+from tests.scripts import InTurn, benchmarks
 
 
 class Benchmark(NamedTuple):
@@ -234,3 +236,40 @@ def test_groups_of_trainings_change_nothing(bench: Benchmark, start: Any) -> Non
         scores.append(torch.cat([fit.val_selected for fit in fits]))
     assert sizes == [[3], [1, 1, 1]]
     assert torch.allclose(*scores)
+
+
+def test_cells_that_fail_end_with_status_1(
+    bench: Benchmark,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """After the page; a set that cannot be made is a result and is not tried again. Any error ends
+    its cell alone, also among those that one worker does in turn."""
+    fleet, pages, tried = InTurn(), list[Path](), list[str]()
+
+    def the_set(args: argparse.Namespace, cell: Any, task: object) -> Any:
+        tried.append(cell.set)
+        raise {"gecc": ValueError, "random": OSError, "gcdm": KeyError}[cell.set](cell.set)
+
+    monkeypatch.setattr("graphcondense.ops.fleet.Fleet", lambda: fleet)
+    for name in ("real", "evaluator_of", "plain_seconds"):
+        monkeypatch.setattr(bench.transfer, name, lambda *args: None)
+    monkeypatch.setattr(bench.transfer, "the_set", the_set)
+    monkeypatch.setattr(bench.page, "write", lambda out, budgets: pages.append(out))
+    words = "--data cora --nodes 70 --sets random gecc gcdm --models GCN --seeds 1 --workers ray"
+    monkeypatch.setattr("sys.argv", ["transfer.py", *words.split(), "--out", str(tmp_path)])
+    for _ in range(2):
+        with pytest.raises(SystemExit, match="cells that failed: 2"):
+            bench.transfer.main()
+    assert tried == ["random", "gecc", "gcdm", "random", "gcdm"]
+    assert [len(task) for task in fleet.tasks] == [3, 2]  # what is finished is no cell of a task
+    assert pages == [tmp_path, tmp_path]
+    (recorded,) = tmp_path.rglob("failed.json")
+    assert "gecc" in str(recorded)
+    monkeypatch.setattr(bench.transfer, "run", lambda args, cell: "")
+    bench.transfer.main()  # nothing fails, and there is no other status
+    capsys.readouterr()
+    monkeypatch.setattr("sys.argv", [*sys.argv, "--seconds", "-1"])
+    bench.transfer.main()
+    assert capsys.readouterr().err == "no time for 2 further cells\n"

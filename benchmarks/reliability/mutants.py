@@ -23,39 +23,54 @@ def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, A
     """A row a sample; another run draws the sample of the next seed. Failed: survived.
 
     And a row for the survivors of each earlier sample, those that change any result, as the tests
-    are now: how many survive still. That says what tests were written for, and is no sample.
+    are now: how many survive still. That says what tests were written for, and is no sample. It is
+    kept once all of them are tried.
     """
     del root
     until = time.monotonic() + seconds
     trial, more = mutants.Trial(work=WORK), {}
     seed = next_seed(kept("mutants"))
     if chosen(f"seed {seed}"):
-        verdicts = trial.run(examples, seed, until)
-        more[f"survivors of seed {seed}"] = tried(f"seed {seed}", verdicts)
+        sample = trial.run(examples, seed, until)
+        more[f"survivors of seed {seed}"] = tried(f"seed {seed}", sample)
     there = {row["what"] for row in kept("mutants")}
     for of, told in survivors(OUT / "mutants.json").items():
         if (what := f"survivors of {of}, again") not in there and chosen(what):
-            gone = sum(mutants.again(trial.root, one) is None for one in told)
-            tried(what, trial.again(told, until), f"; {gone} of {len(told)} lines are no more")
+            left = [one for one in told if mutants.again(trial.root, one) is not None]
+            verdicts, gone = [*trial.again(left, until)], len(told) - len(left)
+            if len(verdicts) < len(left):
+                print(f"{what}: time for {len(verdicts)} of {len(left)}, nothing is kept")
+                continue
+            row, _ = row_of(what, verdicts, f"; {gone} of {len(told)} lines are no more")
+            keep("mutants", [row])
     return {"rows": [], **more}
 
 
-def tried(what: str, verdicts: Iterable[mutants.Verdict], besides: str = "") -> list[str]:
+def tried(what: str, verdicts: Iterable[mutants.Verdict]) -> list[str]:
     """The row of some mutants, kept after each of them; returns what survived."""
-    fates: Counter[str] = Counter()
-    lived = []
+    found, lived = list[mutants.Verdict](), list[str]()
     for verdict in verdicts:
-        fates[verdict.fate] += 1
-        if verdict.fate == "survived":
-            one = verdict.mutant
-            lived.append(f"{one.path}:{one.line}: {one.before} -> {one.after}")
-        total = fates.total()
-        said = (
-            f"{fates['killed']} killed, {fates['timed out']} timed out, {len(lived)} survived: "
-            f"{100 * (total - len(lived)) / total:.1f} % noticed{besides}"
-        )
-        keep("mutants", [Row(what=what, tried=total, failed=len(lived), said=said, test=TEST)])
+        found.append(verdict)
+        row, lived = row_of(what, found)
+        keep("mutants", [row])
     return lived
+
+
+def row_of(
+    what: str, verdicts: Sequence[mutants.Verdict], besides: str = ""
+) -> tuple[Row, list[str]]:
+    """The row of some mutants, and what survived."""
+    fates = Counter(one.fate for one in verdicts)
+    lived = [
+        f"{one.path}:{one.line}: {one.before} -> {one.after}"
+        for one in (verdict.mutant for verdict in verdicts if verdict.fate == "survived")
+    ]
+    said = (
+        f"{fates['killed']} killed, {fates['timed out']} timed out, {len(lived)} survived: "
+        f"{mutants.score(verdicts):.1f} % noticed"
+    )
+    said = f"{said if verdicts else 'none is left to try'}{besides}"
+    return Row(what=what, tried=len(verdicts), failed=len(lived), said=said, test=TEST), lived
 
 
 def survivors(path: Path) -> dict[str, list[str]]:

@@ -56,12 +56,15 @@ class Score:
         """A value, with its standard deviation if given."""
         if value is None:
             return "-"
-        return self.number(value) + ("" if spread is None else f" ± {self.number(spread, value)}")
-
-    def number(self, value: float, of: float | None = None, sign: str = "") -> str:
-        """A value as :func:`~graphcondense.ops.tables.measure` takes it; a share in per cent."""
         if self.units:
-            return measure(value, of, sign)
+            return measure(value, spread)
+        return self.number(value) + ("" if spread is None else f" ± {self.number(spread)}")
+
+    def number(self, value: float, sign: str = "") -> str:
+        """A value with its ``sign``, as :func:`~graphcondense.ops.tables.measure` takes it; a share
+        in per cent."""
+        if self.units:
+            return measure(value, sign=sign)
         how = f"{sign}z"  # z: no minus before a zero
         return f"{100 * value:{how}.1f}" if self.share else f"{value:{how}.3f}"
 

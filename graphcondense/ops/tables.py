@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,22 +15,51 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def measure(value: float, of: float | None = None, sign: str = "") -> str:
+def measure(value: float, spread: float | None = None, sign: str = "") -> str:
     """A value in units that may be of any size: an error of prices, or of masses of atoms.
+
+    It has three decimals, or as many more as three digits of it, or the first digit of its spread,
+    need; from 10,000 only those of the spread; and a power of ten where there would be many zeros.
 
     Args:
         value: what is written.
-        of: what it is the spread of, and has the digits of.
+        spread: its standard deviation, which has the same decimals, unless one of the two has a
+            power of ten. What rounding alone leaves of equal numbers is written as zero.
         sign: ``"+"`` for one before values above zero, too.
 
-    >>> measure(1.2345), measure(1292420736.1), measure(1.25e-9), measure(0.0)
-    ('1.234', '1,292,420,736', '1.25e-09', '0.000')
-    >>> measure(0.0001, of=1.2345), measure(0.25, sign="+"), measure(-0.0)
-    ('0.000', '+0.250', '0.000')
+    >>> measure(1.2345), measure(0.25, sign="+"), measure(-0.0), measure(0.0016), measure(0.0912)
+    ('1.234', '+0.250', '0.000', '0.00160', '0.0912')
+    >>> measure(1292420736.1), measure(1e300), measure(1.25e-9), measure(float("nan"))
+    ('1,292,420,736', '1e+300', '1.25e-09', 'nan')
+    >>> measure(0.912, 0.0123), measure(0.0016, 0.0002), measure(12345.6, 0.4)
+    ('0.912 ± 0.012', '0.00160 ± 0.00020', '12,345.6 ± 0.4')
+    >>> measure(1.2345, 2e-8), measure(1.2345, 2e-16), measure(0.0, 1e-9), measure(2e-9, 0.5)
+    ('1.234 ± 2e-08', '1.234 ± 0.000', '0.000 ± 1e-09', '2e-09 ± 0.500')
     """
-    size = abs(value if of is None else of)
-    how = ",.0f" if size >= 10_000 else ".3g" if 0 < size < 0.0005 else ".3f"
-    return f"{value:{sign}z{how}}"  # z: no minus before a zero
+    if spread is None:
+        how = ".3g" if _in_powers(value) else f",.{_decimals(value)}f"
+        return f"{value:{sign}z{how}}"  # z: no minus before a zero
+    if spread <= 1e-12 * abs(value):
+        spread = 0.0
+    if _in_powers(value) or _in_powers(spread):
+        return f"{measure(value, sign=sign)} ± {measure(spread)}"
+    how = f",.{max(_decimals(value), -_power(spread))}f"
+    return f"{value:{sign}z{how}} ± {spread:{how}}"
+
+
+def _in_powers(value: float) -> bool:
+    """Whether it is written with a power of ten."""
+    return value != 0 and math.isfinite(value) and not 1e-4 <= abs(value) < 1e15
+
+
+def _decimals(value: float) -> int:
+    """Of a value that stands alone."""
+    return 0 if abs(value) >= 10_000 else max(3, 2 - _power(value))
+
+
+def _power(value: float) -> int:
+    """Of ten, that of the first digit; 0 of what has none."""
+    return math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
 
 
 @dataclass(frozen=True)

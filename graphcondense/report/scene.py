@@ -132,16 +132,15 @@ def curve_charts(runs: Sequence[Run]) -> list[Chart]:
         rows = [row for row in run.metrics if is_number(row["loss"])]
         mean, band = _smooth([(row["step"], row["loss"]) for row in rows])
         loss.append({"label": run.label, "points": mean, "band": band})
-        scored = [
-            [row["step"], round(run.score.scale * shown(run.score, row["validation"]), 3)]
-            for row in run.metrics
-            if is_number(row.get("validation"))
-        ]
-        pick = max if run.score.larger_is_better else min
-        best = pick(scored, key=lambda point: point[1], default=None)
-        text = run.score.text(best[1] / run.score.scale) if best else ""
-        unit = " %" if run.score.share else ""
-        marks = [{"x": best[0], "y": best[1], "text": f"{text}{unit}"}] if best else []
+        known = [row for row in run.metrics if is_number(row.get("validation"))]
+        scored = [[row["step"], _drawn(run.score, row["validation"])] for row in known]
+        marks = []
+        if known:
+            best = max(known, key=lambda row: row["validation"])
+            text = run.score.text(shown(run.score, best["validation"]))
+            unit = " %" if run.score.share else ""
+            at = {"x": best["step"], "y": _drawn(run.score, best["validation"])}
+            marks = [{**at, "text": f"{text}{unit}"}]
         validation.append({"label": run.label, "points": scored, "dots": True, "marks": marks})
     positive = all(low > 0 for line in loss for _, low, _ in line["band"])
     steps = [row["step"] for run in runs for row in run.metrics]
@@ -163,6 +162,11 @@ def shown(score: Score, validation: float) -> float:
     (0.5, 0.7)
     """
     return validation if score.larger_is_better else -validation
+
+
+def _drawn(score: Score, validation: float) -> float:
+    """A validation score where a picture has it."""
+    return _short(score.scale * shown(score, validation))
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> tuple[list[list[float]], list[list[float]]]:

@@ -86,13 +86,13 @@ def scored(score: Score, value: float | None, spread: float | None = None) -> st
     """A score with its unit.
 
     >>> from graphcondense.evaluate.metrics import SCORES
-    >>> scored(SCORES["accuracy"], 0.8, 0.01), scored(SCORES["rmse"], 1.5)
-    ('80.0 % ± 1.0', '1.500 RMSE')
+    >>> scored(SCORES["accuracy"], 0.8, 0.01), scored(SCORES["rmse"], 12345.6, 0.4)
+    ('80.0 % ± 1.0', '12,345.6 RMSE ± 0.4')
     """
     if value is None:
         return DASH
-    beside = "" if spread is None else f" ± {score.text(spread)}"
-    return score.text(value) + (" %" if score.share else f" {score.name}") + beside
+    text, plus_minus, beside = score.text(value, spread).partition(" ± ")
+    return text + (" %" if score.share else f" {score.name}") + plus_minus + beside
 
 
 def share(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,9 +15,11 @@ from torch_geometric.data import Data
 from graphcondense import cli
 from graphcondense.data import graph_hash, load_graphs, save_condensed, tensor_bytes
 from graphcondense.evaluate import Report
+from graphcondense.evaluate.metrics import SCORES
 from graphcondense.pictures import draw_graphs
 from graphcondense.report import write_report
 from graphcondense.report.runs import read_runs
+from graphcondense.report.scene import curve_charts
 from graphcondense.saved.condensed_graphs import CondensedGraphs
 
 SHORT = ["--steps=3", "--hidden=8", "--seeds=2", "--models=gcn,gin", "--random-draws=1"]
@@ -163,3 +166,22 @@ def test_a_setting_of_graphs_does_not_fit_one_graph(tmp_path, capsys):
     run = write_run(tmp_path)
     assert cli.main(["evaluate", str(tmp_path), "--data", str(run.parent / "toys.pt")]) == 2
     assert "holds one graph, but" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "points", "mark"),
+    [
+        ("rmse", [-4e-4, -1e-5, -9e-5], [4e-4, 1e-5, 9e-5], (1, "1e-05")),
+        ("rmse", [-81250.754, -81250.75, -90000.0], [81250.8, 81250.8, 90000.0], (1, "81,251")),
+        ("r2", [0.1, 0.20004, 0.20001], [0.1, 0.20004, 0.20001], (1, "0.200")),
+        ("rocauc", [0.7, 0.71234564, 0.712345649], [70.0, 71.2346, 71.2346], (2, "71.2 %")),
+    ],
+)
+def test_the_best_validation_is_that_of_the_run(metric, values, points, mark):
+    """Of small errors, too, and of scores that look alike once they are rounded for the picture."""
+    rows = [{"step": i, "loss": 1.0, "validation": value} for i, value in enumerate(values)]
+    run = SimpleNamespace(label="a", metrics=rows, score=SCORES[metric])
+    (line,) = curve_charts([run])[1]["lines"]
+    assert line["points"] == [[i, y] for i, y in enumerate(points)]
+    at, text = mark
+    assert line["marks"] == [{"x": at, "y": points[at], "text": text}]

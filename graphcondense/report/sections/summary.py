@@ -71,12 +71,13 @@ def _card(run: Run, groups: Sequence[Group], key: Key) -> Values:
     group, label, model = found
     row, score = group.rows[label, model], group.score
     spread = deviation(row, "test_selected", group.tested)
+    text, plus_minus, beside = scored(score, number(row, "test_selected"), spread).partition(" ± ")
     what = f"test {score.name}, {model}" + (f" (mean of {label})" if label != run.label else "")
     return {
         **card,
-        "score": scored(score, number(row, "test_selected")),
+        "score": text,
         "what": f"{what}, {group.on_test}" if group.on_test else what,
-        "spread": "" if spread is None else f" ± {score.text(spread)}",
+        "spread": plus_minus + beside,
         "strip": _strip(
             row, dict(baselines(group, run.stored, model)), key.colour(run.label), group
         ),
