@@ -212,6 +212,15 @@ def test_every_kind_is_known_at_every_layer() -> None:
     assert {kind for _, kind in all_methods()} == set(KINDS)
 
 
+def test_opening_and_listing_tell_of_every_kind() -> None:
+    load, datasets = graphcondense.data.load, graphcondense.data.datasets
+    for name, kind in data_kinds().items():
+        assert f'``"{name}"``' in str(datasets.__doc__)
+        task = "Data" if name == "node" else kind.task.__name__  # one graph comes as PyG's Data
+        assert task in load.__annotations__["return"].split(" | ")
+        assert f"``{task}``" in str(load.__doc__) or f".{task}`" in str(load.__doc__)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

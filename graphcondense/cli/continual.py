@@ -34,7 +34,8 @@ class Memory:
         per_class: nodes of a class to remember.
         options: further fields of the method, such as '{"epochs": 50}'.
         out: folder for the results, by default runs/continual-DATA-METHOD; condensed graphs in it
-            are not condensed again, and finished trainings of an interrupted command not repeated.
+            are not condensed again by the same settings, and finished trainings of an interrupted
+            command not repeated.
     """
 
     method: str = "doscond-x"
@@ -74,17 +75,16 @@ def command_continual(argv: list[str]) -> object:
     preset = preset_of_data(section_of(cls, args.preset, task.name), args.preset, cls.name)
     method = build(args.method, "node", preset=preset, **options)
     run = {"preset": preset, "device": args.device, "progress": False}
-    remember = remembering(
-        folder / "graphs", args.method.lower(), method, run, called=lambda group: group.digest
-    )
+    graphs, store = folder / "graphs", folder / "continual.partial.jsonl"
+    remember = remembering(graphs, args.method.lower(), method, run)
     given: Record = {**arrivals.values(args), **training.values(args)}
-    with keeping(folder):
+    with keeping(graphs, store):
         result = learn_continually(
             task,
             remember,
             device=args.device,
             progress=shows_progress(),
-            store=folder / "continual.partial.jsonl",
+            store=store,
             **given,
         )
     return Opened(args, {}, task, folder).write(result, "continual")

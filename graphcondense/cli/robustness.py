@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ class Poisoned:
 
     Attributes:
         method: condensation method; its own flags follow.
-        out: folder; condensed graphs in it are not condensed again.
+        out: folder, by default runs/robustness-DATA-METHOD; condensed graphs in it are not
+            condensed again by the same settings.
     """
 
     method: str = "gcond-x"
@@ -113,42 +115,42 @@ def remembering(
     method: Method,
     run: Mapping[str, object],
     argv: Sequence[str] = (),
-    called: Callable[[NodeTask], str] = attrgetter("name"),
 ) -> Callable[[NodeTask, int], object]:
-    """A condensation that keeps each graph in a folder of its own, named after what is ``called``
-    so and the seed, and takes up what is there.
+    """A condensation that keeps each graph in a folder of its own, and takes up what is there.
+
+    The folder is named after the data, the seed, and a hash of all that decides the graph: other
+    settings, another version or another device make another graph beside it.
 
     ``run`` are further arguments of :func:`graphcondense.condense`.
     """
-    import yaml
+    import torch
 
     import graphcondense
     from graphcondense.core.method import hyperparameters
-    from graphcondense.ops.yaml import read_yaml
-    from graphcondense.report.runs import read_config
-    from graphcondense.run.options import Run
+    from graphcondense.run.folder import begun, is_finished
+    from graphcondense.run.options import Run, device_of
+    from graphcondense.version import __version__
+
+    given: Record = asked_for(Run, run, argv)
+    made_by = {
+        "method": name,
+        "hyperparameters": hyperparameters(method),
+        **{key: run[key] for key in SETTINGS if key in run},
+        "version": __version__,
+        "torch": str(torch.__version__),
+        "device": str(device_of(Run(device=given.get("device")))),
+    }
 
     def condense(task: NodeTask, seed: int) -> object:
-        here = folder / re.sub(r"[^\w.+-]+", "-", f"{called(task)}-seed{seed}")
-        wanted = {
-            "method": name,
-            "hyperparameters": hyperparameters(method),
-            "seed": seed,
-            **{key: run[key] for key in SETTINGS if key in run},
-        }
-        if (here / "condensed.safetensors").is_file():
-            config = read_config(here / "config.yaml")
-            there = {key: config.get(key) for key in wanted}
-            same = there == read_yaml(yaml.safe_dump(wanted))
-            if not same or config.get("data", {}).get("digest") != task.digest:
-                raise ValueError(f"{here} has a run of other settings; --out names another folder")
+        text = json.dumps({**made_by, "seed": seed, "data": task.digest}, sort_keys=True)
+        hashed = hashlib.sha256(text.encode()).hexdigest()[:16]
+        here = folder / re.sub(r"[^\w.+-]+", "-", f"{task.name}-seed{seed}-{hashed}")
+        if is_finished(here):
             tell(f"taken up: {here}")
             return graphcondense.load(here)
-        resume = (here / "checkpoint.pt").exists()
-        given: Record = asked_for(Run, run, argv)
         # The method object is built once, so that its name (a variant's) goes into the record here.
         return graphcondense.condense(
-            task, name, out=here, resume=resume, seed=seed, **hyperparameters(method), **given
+            task, name, out=here, resume=begun(here), seed=seed, **hyperparameters(method), **given
         )
 
     return condense

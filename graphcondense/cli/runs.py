@@ -303,14 +303,26 @@ def _one_graph_alone(command: str, what: str, kind: str) -> str:
 
 
 @contextmanager
-def keeping(store: object) -> Iterator[None]:
-    """When the work inside is interrupted, say where its finished parts are."""
+def keeping(*places: object) -> Iterator[None]:
+    """When the work inside is interrupted, say in which of ``places`` finished parts are, if any.
+
+    A place is a file, a folder with a folder for each run, the address of a database, or ``None``.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        if store:
-            warn(f"what is finished is in {store}: the same command goes on")
+        if filled := [str(place) for place in places if place and _has_parts(str(place))]:
+            warn(f"what is finished is in {' and '.join(filled)}: the same command goes on")
         raise
+
+
+def _has_parts(place: str) -> bool:
+    from graphcondense.run.folder import begun, has_result
+
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return any(has_result(run) or begun(run) for run in path.iterdir())
+    return path.exists() or "://" in place  # a database is not opened for this
 
 
 def _origin(first: Path, small: object) -> Config:

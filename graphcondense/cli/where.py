@@ -14,10 +14,17 @@ from graphcondense.cli.flags import Flags, named_in
 from graphcondense.cli.tables import Table
 
 if TYPE_CHECKING:
-    from graphcondense.data import GraphTask, HeteroTask, ImageTask, InteractionTask, NodeTask
+    from graphcondense.data import (
+        GraphTask,
+        HeteroTask,
+        ImageTask,
+        InteractionTask,
+        LinkTask,
+        NodeTask,
+    )
     from graphcondense.ops.types import JsonValue
 
-    Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask | HeteroTask
+    Task: TypeAlias = NodeTask | GraphTask | ImageTask | InteractionTask | HeteroTask | LinkTask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphcondense.data.hetero_task import HeteroTask
     from graphcondense.data.images import ImageTask
     from graphcondense.data.interactions import InteractionTask
+    from graphcondense.data.link_task import LinkTask
 
 __all__ = ["datasets", "find", "kind_of_name", "load", "spellings"]
 
@@ -36,15 +37,17 @@ def load(
     device: torch.device | str | None = None,
     kind: str | None = None,
     label_kind: LabelKind | None = None,
-) -> Data | GraphTask | ImageTask | InteractionTask | HeteroTask:
+) -> Data | GraphTask | ImageTask | InteractionTask | HeteroTask | LinkTask:
     """Open data of any kind by name, or from a file or folder.
 
     Many graphs (``ogbg-molhiv``, ``MUTAG``, a ``.pt`` file of a list) are opened as
     :func:`graphcondense.data.load_graphs` does, images (``fashion-mnist``) as
     :func:`graphcondense.data.load_images`, users by items (``ml-1m``) as
     :func:`graphcondense.data.load_interactions`, heterogeneous graphs (``debian-relations``, a
-    ``.pt`` file of a ``HeteroData``) as :func:`graphcondense.data.as_hetero`, and one graph with
-    labelled nodes as follows.
+    ``.pt`` file of a ``HeteroData``) as :func:`graphcondense.data.as_hetero`, links to predict
+    (``cora-links``, a ``.pt`` file of the three parts of a split) as
+    :func:`graphcondense.data.split_links` and :func:`graphcondense.data.as_links`, and one graph
+    with labelled nodes as follows.
 
     Case, ``-`` and ``_`` in a name do not matter; :func:`datasets` lists the names. What is not
     under ``root`` is downloaded there, without a question; of ``debian`` an error says how it is
@@ -97,8 +100,9 @@ def load(
         ``edge_index [2, m]``, ``y [n]``, bool masks ``[n]``, and ``name``; of other kinds a
         :class:`~graphcondense.data.graph_task.GraphTask`,
         :class:`~graphcondense.data.images.ImageTask`,
-        :class:`~graphcondense.data.interactions.InteractionTask` or
-        :class:`~graphcondense.data.hetero_task.HeteroTask`.
+        :class:`~graphcondense.data.interactions.InteractionTask`,
+        :class:`~graphcondense.data.hetero_task.HeteroTask` or
+        :class:`~graphcondense.data.link_task.LinkTask`.
 
     Raises:
         ValueError: for a name, kind, split, normalisation, file or folder that cannot be used,
@@ -140,8 +144,9 @@ def datasets(which: str | None = None, root: str | Path | None = None) -> list[R
     Returns:
         Rows with ``name``, ``kind`` (``"node"``: one graph with labelled nodes; ``"graph"``: many
         labelled graphs; ``"image"``; ``"rows"``: users by items; ``"hetero"``: one heterogeneous
-        graph), ``family``, ``graphs``, ``nodes``
-        (images, or users and items, where these are listed; ``None`` for a set of graphs),
+        graph; ``"link"``: one graph whose links are to be predicted), ``family``, ``graphs``,
+        ``nodes`` (images, or users and items, where these are listed; ``None`` for a set of
+        graphs),
         ``classes`` (tasks, for molecules), ``metric``, ``split``, ``normalize``, ``source``,
         ``licence`` and ``local`` (it is under ``root``: no download is needed).
 

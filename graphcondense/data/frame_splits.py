@@ -253,6 +253,11 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
             f"node {index[row]!r}); fill them, or leave these nodes out"
         )
     what = f"the time column {column.name!r}"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        if column.cat.ordered:  # whatever they are, their order is said
+            return column.cat.codes.to_numpy(np.float64)  # type: ignore[no-any-return]
+        column = column.astype(column.cat.categories.dtype)
+    column = column.infer_objects()  # durations may stand in a column of objects
     if types.is_bool_dtype(column.dtype) or types.is_complex_dtype(column.dtype):
         raise ValueError(f"{what} is of type {column.dtype}: give dates, or numbers such as years")
     if column.dtype == object and are_numbers(column):
@@ -264,10 +269,6 @@ def _times(column: pd.Series, index: pd.Index) -> Array:
         return numbers
     if types.is_timedelta64_dtype(column.dtype):  # since a start
         return column.astype("timedelta64[ns]").astype("int64").to_numpy()  # type: ignore[no-any-return]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        if column.cat.ordered:  # whatever they are, their order is said
-            return column.cat.codes.to_numpy(np.float64)  # type: ignore[no-any-return]
-        column = column.astype(column.cat.categories.dtype)
     if types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype):
         if all(isinstance(value, str) and re.fullmatch(YEAR, value) for value in column):
             return column.astype(np.float64).to_numpy()  # type: ignore[no-any-return]

@@ -547,6 +547,9 @@ def test_what_has_an_order_is_a_time() -> None:
         year.astype(str),
         year.astype(str).astype("category"),
         pd.to_timedelta(year, unit="D"),
+        pd.to_timedelta(year, unit="D").astype("category"),
+        pd.to_timedelta(year, unit="D").astype(object),
+        pd.Series([dt.timedelta(days=int(y)) for y in year], dtype=object),
         year.map(words).astype(ordered),
         year.map(Decimal),
     ):

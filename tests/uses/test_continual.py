@@ -332,7 +332,7 @@ def test_an_interrupted_command_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Graphs that are condensed and trainings that are done stay, and what it took is told of
-    both; graphs of other options are refused."""
+    both."""
     monkeypatch.chdir(tmp_path)
     trainings, made = Trainings(monkeypatch), []
     condense = graphcondense.condense
@@ -348,7 +348,8 @@ def test_an_interrupted_command_goes_on(
     capsys.readouterr()
     assert cli.main([*words, "--out", "two"]) == 130
     said = capsys.readouterr().err
-    assert "what is finished is in two: the same command goes on" in said
+    places = [str(Path("two", name)) for name in ("graphs", "continual.partial.jsonl")]
+    assert f"what is finished is in {' and '.join(places)}: the same command goes on" in said
     names = sorted(path.name for path in (tmp_path / "two").iterdir())
     assert names == ["continual.partial.jsonl", "graphs"]
     made.clear()
@@ -361,6 +362,47 @@ def test_an_interrupted_command_goes_on(
     assert without_seconds(two) == without_seconds(whole)
     assert all(r["seconds_condensing"] > 0 for r in two["rows"] if r["strategy"] == "condensed")
     assert not (tmp_path / "two/continual.partial.jsonl").exists()
-    capsys.readouterr()
-    assert cli.main([*words, "--out", "two", "--options", '{"hops": 1}']) == 2
-    assert "has a run of other settings; --out names another folder" in capsys.readouterr().err
+
+
+SMALL = ["continual", "--data", "digits", "--method", "kcenter", "--seeds", "1", "--epochs", "2"]
+SMALL += ["--hidden", "8", "--steps", "2", "--strategies"]
+
+
+def test_a_folder_keeps_graphs_of_several_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sizes of the memory are compared in one folder; what is the same is taken up, but what
+    another version made."""
+    monkeypatch.chdir(tmp_path)
+    made: list[object] = []
+    condense = graphcondense.condense
+    monkeypatch.setattr(
+        graphcondense, "condense", lambda *args, **how: made.append(1) or condense(*args, **how)
+    )
+    for more, new in (
+        (["--per-class", "2"], 2),
+        (["--per-class", "3"], 2),
+        (["--per-class", "2", "--options", '{"hops": 1}'], 2),
+        (["--per-class", "2"], 0),
+        (["--per-class", "3", "--epochs", "3"], 0),
+    ):
+        made.clear()
+        assert cli.main([*SMALL, "condensed", *more]) == 0, more
+        assert len(made) == new, more
+    graphs = tmp_path / "runs/continual-digits-kcenter/graphs"
+    assert len(list(graphs.iterdir())) == 6
+    monkeypatch.setattr("graphcondense.version.__version__", "0.0.9")
+    assert cli.main([*SMALL, "condensed", "--per-class", "2"]) == 0
+    assert (len(made), len(list(graphs.iterdir()))) == (2, 8)
+
+
+def test_an_interrupt_before_anything_is_finished_promises_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Trainings(monkeypatch).stop_at = 0
+    assert cli.main([*SMALL, "none", "--out", "zz"]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted" in said
+    assert "finished" not in said
+    assert not Path("zz").exists()

@@ -313,11 +313,10 @@ def test_command_takes_up_what_is_there(tmp_path, monkeypatch, capsys):
     rows = json.loads((folder / "robustness.json").read_text())["rows"]
     assert [r["label"] for r in rows[:3]] == ["kcenter", "random", "whole"]
     assert (folder / "robustness.png").exists()
-    assert sorted(p.name for p in (folder / "graphs").iterdir()) == [
-        "digits-labels-0.5-seed0",
-        "digits-seed0",
-    ]
-    graph = graphcondense.load(folder / "graphs/digits-seed0")
+    poisoned, clean = sorted((folder / "graphs").iterdir())
+    assert poisoned.name.startswith("digits-labels-0.5-seed0-")
+    assert clean.name.startswith("digits-seed0-")
+    graph = graphcondense.load(clean)
     assert (graph.num_nodes, graph.condensed["method"]) == (20, "kcenter")
 
     assert cli.main([*words, "0,0.5,1", "--nodes", "20"]) == 0
@@ -325,8 +324,10 @@ def test_command_takes_up_what_is_there(tmp_path, monkeypatch, capsys):
     again = json.loads((folder / "robustness.json").read_text())["rows"]
     assert [r["test"] for r in again[:6]] == [r["test"] for r in rows]
 
-    assert cli.main([*words, "0", "--nodes", "30"]) == 2
-    assert "has a run of other settings; --out names another" in capsys.readouterr().err
+    assert cli.main([*words, "0", "--nodes", "30"]) == 0  # another graph, beside the others
+    assert "taken up" not in capsys.readouterr().out
+    sizes = [graphcondense.load(p).num_nodes for p in (folder / "graphs").iterdir()]
+    assert sorted(sizes) == [20, 20, 20, 30]
     assert cli.main([*words, "none", "--nodes", "20"]) == 2
     assert "error: --rates none: give numbers with commas" in capsys.readouterr().err
     assert cli.main([*words, "0", "--nodes", "20", "--preset", "nope"]) == 2
