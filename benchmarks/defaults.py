@@ -188,6 +188,8 @@ def at_most(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
     try:
         yield
+        if came:
+            raise TooLongError(words)
     except Exception as error:
         if came and not isinstance(error, TooLongError):
             raise TooLongError(words) from error
