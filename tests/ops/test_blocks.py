@@ -152,6 +152,12 @@ def test_what_is_no_size(text: object) -> None:
     assert not is_size(text)
 
 
+@pytest.mark.parametrize("text", ["0", 0, "0.4", "0.0009 kB"])
+def test_less_than_a_byte_is_no_size(text: str | int) -> None:
+    with pytest.raises(ValueError, match="is no size"):
+        size_of(text)
+
+
 def test_a_size_that_is_said_is_enough() -> None:
     for size in (1, 999, 1001, 19_592_233, 4 * 10**9, 10**12 + 1):
         assert size <= size_of(said(size)) <= 1.1 * size + 100

@@ -107,10 +107,11 @@ def test_a_file_of_yaml_is_a_mapping_of_names(tmp_path: Path) -> None:
             read_yaml(text)
 
 
+@pytest.mark.parametrize("names", ["ab", "abc"])
 def test_an_interrupt_among_renames_leaves_no_half(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    names: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = [tmp_path / name for name in "abc"]
+    paths = [tmp_path / name for name in names]
     write_all(dict.fromkeys(paths, "old"))
     whole, calls = os.replace, []
 
@@ -123,14 +124,14 @@ def test_an_interrupt_among_renames_leaves_no_half(
     monkeypatch.setattr(os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_all(dict.fromkeys(paths, "new"))
-    assert [path.read_text() for path in paths] == ["old"] * 3
+    assert [path.read_text() for path in paths] == ["old"] * len(paths)
     monkeypatch.undo()
     paths[1].unlink()
     paths[1].mkdir()
     with pytest.raises(OSError, match="b"):
         write_all(dict.fromkeys(paths, "newer"))
     assert paths[0].read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == len(paths)
 
 
 def test_what_a_killed_process_left_goes_when_the_file_is_written_again(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from graphcondense.data.task import NodeTask
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.ops import adjacency
 from graphcondense.ops.adjacency import Matrix, Powers, gcn_norm_csr, propagate_rows, times
-from graphcondense.ops.propagated import Propagated, _checksum
+from graphcondense.ops.propagated import Propagated, _checksum, _read, _write
 from tests.cases import toy_graph
 
 N, D = 80, 12
@@ -160,6 +160,15 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> NodeTask:
 def files(task: NodeTask) -> list[Path]:
     assert task.graph.folder is not None
     return sorted(task.graph.folder.iterdir())
+
+
+def test_a_file_of_fewer_rows_than_its_header_says_is_none(tmp_path: Path) -> None:
+    about, path, x = {"shape": [N, D]}, tmp_path / "x.safetensors", np.ones((N, D), np.float32)
+    for rows, wrong in ((N, ""), (N - 1, "does not hold what its header says")):
+        _write(path, x[:rows], about)
+        found, said = _read(path, about)
+        assert said == wrong
+        assert (found is None) == bool(wrong)
 
 
 def test_kept_on_disk_and_opened_again(kept: NodeTask, products: list[int]) -> None:
