@@ -50,7 +50,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from mutations import Mutant, again, sample, sources  # beside this script
+from mutations import Mutant, sample, sources  # beside this script
 
 HERE = Path(__file__).resolve().parents[1]
 PACKAGE = "graphcondense"
@@ -397,17 +397,15 @@ class Trial:
             self._clean[test] = passed
         return self._clean[test]
 
-    def again(self, told: Sequence[str], until: float = float("inf")) -> Iterator[Verdict]:
-        """The verdicts of mutants that survived once, as lines of :func:`mutations.again`, of
-        those whose lines are still there."""
-        for mutant, changed in list(filter(None, (again(self.root, one) for one in told))):
-            if time.monotonic() > until:
-                return
-            yield self.verdict(mutant, changed)
-
     def run(self, count: int, seed: int, until: float = float("inf")) -> Iterator[Verdict]:
         """The verdicts of a sample, one after the other, until a time of the monotonic clock."""
-        for mutant, changed in list(sample(self.root, self.targets, count, seed)):
+        yield from self.verdicts(list(sample(self.root, self.targets, count, seed)), until)
+
+    def verdicts(
+        self, found: Sequence[tuple[Mutant, str]], until: float = float("inf")
+    ) -> Iterator[Verdict]:
+        """Those of mutants, each with the text of its file."""
+        for mutant, changed in found:
             if time.monotonic() > until:
                 return
             yield self.verdict(mutant, changed)

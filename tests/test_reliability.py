@@ -212,9 +212,9 @@ def test_survivors_have_a_row_once_all_are_tried(
         def __init__(self, work: Path) -> None:
             pass
 
-        def again(self, told: list[str], until: float) -> Iterator[Any]:
-            asked.append(len(told))
-            for line in told[:time_for]:
+        def verdicts(self, found: list[str], until: float) -> Iterator[Any]:
+            asked.append(len(found))
+            for line in found[:time_for]:
                 mutant = part.mutants.Mutant("a.py", 1, 0, "", 0, line, "")
                 yield part.mutants.Verdict(mutant, "survived" if "lives" in line else "killed")
 
@@ -226,7 +226,9 @@ def test_survivors_have_a_row_once_all_are_tried(
     (tmp_path / "mutants.json").write_text(json.dumps(content))
     monkeypatch.setattr(part, "OUT", tmp_path)
     monkeypatch.setattr(part.mutants, "Trial", Trial)
-    monkeypatch.setattr(part.mutants, "again", lambda root, line: None if "gone" in line else line)
+    monkeypatch.setattr(
+        part.mutations, "again", lambda root, line: None if "gone" in line else line
+    )
     words = ["again"]
     (row,) = reliability.run("mutants", 9.0, 1, "", tmp_path, words=words)["rows"]
     assert (row["what"], row["tried"]) == ("survivors of seed 4, again", 0)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import mutants  # beside this folder
+import mutants  # beside this folder, as is the other
+import mutations
 
 from reliability import OUT, Chosen, Row, keep, kept, read
 
@@ -36,8 +37,8 @@ def run(seconds: float, examples: int, root: str, chosen: Chosen) -> dict[str, A
     there = {row["what"] for row in kept("mutants")}
     for of, told in survivors(OUT / "mutants.json").items():
         if (what := f"survivors of {of}, again") not in there and chosen(what):
-            left = [one for one in told if mutants.again(trial.root, one) is not None]
-            verdicts, gone = [*trial.again(left, until)], len(told) - len(left)
+            left = [*filter(None, (mutations.again(trial.root, one) for one in told))]
+            verdicts, gone = [*trial.verdicts(left, until)], len(told) - len(left)
             if len(verdicts) < len(left):
                 print(f"{what}: time for {len(verdicts)} of {len(left)}, nothing is kept")
                 continue

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.targets import FITTING, Labelled
-from graphcondense.ops.tables import measure
+from graphcondense.ops.tables import measure, measured
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 """Outputs ``[S, m, T]`` and labels ``[m]`` or ``[m, T]`` to a score of each seed ``[S]``."""
@@ -56,9 +56,16 @@ class Score:
         """A value, with its standard deviation if given."""
         if value is None:
             return "-"
+        text, beside = self.pair(value, spread)
+        return f"{text} ± {beside}" if beside else text
+
+    def pair(self, value: float, spread: float | None) -> tuple[str, str]:
+        """A value, and its standard deviation if given, else nothing."""
+        if spread is None:
+            return self.number(value), ""
         if self.units:
-            return measure(value, spread)
-        return self.number(value) + ("" if spread is None else f" ± {self.number(spread)}")
+            return measured(value, spread)
+        return self.number(value), self.number(spread)
 
     def number(self, value: float, sign: str = "") -> str:
         """A value with its ``sign``, as :func:`~graphcondense.ops.tables.measure` takes it; a share

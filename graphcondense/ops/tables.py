@@ -15,36 +15,42 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def measure(value: float, spread: float | None = None, sign: str = "") -> str:
+def measure(value: float, sign: str = "") -> str:
     """A value in units that may be of any size: an error of prices, or of masses of atoms.
 
-    It has three decimals, or as many more as three digits of it, or the first digit of its spread,
-    need; from 10,000 only those of the spread; and a power of ten where there would be many zeros.
+    It has three decimals, or as many more as three digits of it need; none from 10,000 on; and a
+    power of ten where there would be many zeros.
 
     Args:
         value: what is written.
-        spread: its standard deviation, which has the same decimals, unless one of the two has a
-            power of ten. What rounding alone leaves of equal numbers is written as zero.
         sign: ``"+"`` for one before values above zero, too.
 
     >>> measure(1.2345), measure(0.25, sign="+"), measure(-0.0), measure(0.0016), measure(0.0912)
     ('1.234', '+0.250', '0.000', '0.00160', '0.0912')
     >>> measure(1292420736.1), measure(1e300), measure(1.25e-9), measure(float("nan"))
     ('1,292,420,736', '1e+300', '1.25e-09', 'nan')
-    >>> measure(0.912, 0.0123), measure(0.0016, 0.0002), measure(12345.6, 0.4)
-    ('0.912 ± 0.012', '0.00160 ± 0.00020', '12,345.6 ± 0.4')
-    >>> measure(1.2345, 2e-8), measure(1.2345, 2e-16), measure(0.0, 1e-9), measure(2e-9, 0.5)
-    ('1.234 ± 2e-08', '1.234 ± 0.000', '0.000 ± 1e-09', '2e-09 ± 0.500')
     """
-    if spread is None:
-        how = ".3g" if _in_powers(value) else f",.{_decimals(value)}f"
-        return f"{value:{sign}z{how}}"  # z: no minus before a zero
+    how = ".3g" if _in_powers(value) else f",.{_decimals(value)}f"
+    return f"{value:{sign}z{how}}"  # z: no minus before a zero
+
+
+def measured(value: float, spread: float) -> tuple[str, str]:
+    """A value as :func:`measure` has it, and its standard deviation.
+
+    Both have as many decimals as the first digit of the spread needs, if those are more, unless one
+    of the two has a power of ten. What rounding alone leaves of equal numbers is written as zero.
+
+    >>> measured(0.912, 0.0123), measured(0.0016, 0.0002), measured(12345.6, 0.4)
+    (('0.912', '0.012'), ('0.00160', '0.00020'), ('12,345.6', '0.4'))
+    >>> measured(1.2345, 2e-8), measured(1.2345, 2e-16), measured(0.0, 1e-9), measured(2e-9, 0.5)
+    (('1.234', '2e-08'), ('1.234', '0.000'), ('0.000', '1e-09'), ('2e-09', '0.500'))
+    """
     if spread <= 1e-12 * abs(value):
         spread = 0.0
     if _in_powers(value) or _in_powers(spread):
-        return f"{measure(value, sign=sign)} ± {measure(spread)}"
+        return measure(value), measure(spread)
     how = f",.{max(_decimals(value), -_power(spread))}f"
-    return f"{value:{sign}z{how}} ± {spread:{how}}"
+    return f"{value:z{how}}", f"{spread:{how}}"
 
 
 def _in_powers(value: float) -> bool:

@@ -89,10 +89,16 @@ def scored(score: Score, value: float | None, spread: float | None = None) -> st
     >>> scored(SCORES["accuracy"], 0.8, 0.01), scored(SCORES["rmse"], 12345.6, 0.4)
     ('80.0 % ± 1.0', '12,345.6 RMSE ± 0.4')
     """
+    return "".join(scored_apart(score, value, spread))
+
+
+def scored_apart(score: Score, value: float | None, spread: float | None) -> tuple[str, str]:
+    """A score with its unit, and what stands behind it: its standard deviation, or nothing."""
     if value is None:
-        return DASH
-    text, plus_minus, beside = score.text(value, spread).partition(" ± ")
-    return text + (" %" if score.share else f" {score.name}") + plus_minus + beside
+        return DASH, ""
+    text, beside = score.pair(value, spread)
+    unit = " %" if score.share else f" {score.name}"
+    return f"{text}{unit}", f" ± {beside}" if beside else ""
 
 
 def share(value: float) -> str:

@@ -28,6 +28,7 @@ from graphcondense.report.values import (
     mapping,
     number,
     scored,
+    scored_apart,
     share,
     written,
 )
@@ -71,13 +72,13 @@ def _card(run: Run, groups: Sequence[Group], key: Key) -> Values:
     group, label, model = found
     row, score = group.rows[label, model], group.score
     spread = deviation(row, "test_selected", group.tested)
-    text, plus_minus, beside = scored(score, number(row, "test_selected"), spread).partition(" ± ")
+    text, beside = scored_apart(score, number(row, "test_selected"), spread)
     what = f"test {score.name}, {model}" + (f" (mean of {label})" if label != run.label else "")
     return {
         **card,
         "score": text,
         "what": f"{what}, {group.on_test}" if group.on_test else what,
-        "spread": plus_minus + beside,
+        "spread": beside,
         "strip": _strip(
             row, dict(baselines(group, run.stored, model)), key.colour(run.label), group
         ),

@@ -79,8 +79,8 @@ def _heat(group: Group, label: str, model: str, low: float, width: float) -> Val
             continue
         level = round((LEVELS - 1) * (mean - low) / width)
         level = level if score.larger_is_better else LEVELS - 1 - level
-        text, plus_minus, beside = score.text(mean, std).partition("± ")
-        scores[name] = (text.rstrip(), plus_minus + beside, f"h{level}", mean)
+        text, beside = score.pair(mean, std)
+        scores[name] = (text, f"± {beside}" if beside else "", f"h{level}", mean)
     if "selected" not in scores:
         return None
     text, spread, level_name, value = scores["selected"]
