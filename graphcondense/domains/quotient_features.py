@@ -27,7 +27,7 @@ TRUST = 1.0
 """How much solved labels stay near means: four propagations at once ask for more than one network
 does, and with less a GraphSAGE learnt too much of what the others ask for."""
 LEAST = 0.005
-"""Of right nodes, or squared error: deep models pay up to six points for the plain graph, and the
+"""Of right nodes, or squared error: deep models pay up to ten points for the plain graph, and the
 networks that judge have two layers, so that a gain below half a point is not worth it."""
 
 
@@ -122,17 +122,16 @@ class Features:
         if not surely_better(before, after):  # or it is decided
             by_means = right_of_networks(teaching, small, means)
             judged.append((by_means, right_of_networks(teaching, small, z)))
-            first, then = (answers.share(float(r.mean())) for r in judged[1])
+            first, then = map(self.share_of, judged[1])
             said = f"; small networks {first} and {then}"
         better = any(surely_better(new, old) for old, new in judged)
         kept = better and not any(surely_better(old, new) for old, new in judged)
         if kept:
             gain = (z - means).numpy()
             made.x = made.x + (gain if self.basis is None else gain @ self.basis)
-        now = answers.share(float(after.mean()))
         return (
-            f"{'learnt' if kept else 'means of real ones'}; {told} with means and {now} with "
-            f"learnt features{said}"
+            f"{'learnt' if kept else 'means of real ones'}; {told} with means and "
+            f"{self.share_of(after)} with learnt features{said}"
         )
 
     def answered(self, made: CoarseGraph, penalty: float) -> Array:
@@ -151,22 +150,38 @@ class Features:
         solved = solved_labels(said(), centred, penalty, TRUST)
         return answers.allowed(made.y - centred + solved)
 
-    def plain_is_better(self, plain: CoarseGraph, made: CoarseGraph) -> tuple[bool, str]:
-        """Whether small networks that learn from the graph ``plain`` are right on surely more nodes
-        that score than those that learn from ``made``; and what they are right on."""
-        answers, found = self.teaching.answers, []
+    def simplest(
+        self, made: CoarseGraph, joined: CoarseGraph, plain: CoarseGraph
+    ) -> tuple[CoarseGraph, str]:
+        """Which of three quotient graphs to take, by how many nodes that score small networks are
+        right on that learn from it; and what they are right on.
+
+        The ``plain`` one is taken where it is surely better than what was ``made`` of it, but with
+        its links to siblings, as ``joined`` has them, unless it is surely better without those,
+        too: deep models need them.
+        """
+        by_plain, by_made = self.judged(plain), self.judged(made)
+        share, taken, said = self.share_of, made, "not taken"
+        told = f"{share(by_plain)} with the plain quotient graph"
+        if surely_better(by_plain, by_made, least=LEAST):
+            by_joined = self.judged(joined)
+            alone = surely_better(by_plain, by_joined, least=LEAST)
+            taken, said = (plain, "taken") if alone else (joined, "taken, with siblings")
+            told += f", {share(by_joined)} with its links to siblings"
+        told += f", {share(by_made)} without it (small networks, {self.which} nodes)"
+        return taken, f"{said}: {told}"
+
+    def judged(self, graph: CoarseGraph) -> Tensor:
+        """How well each node that scores is said by small networks that learn from a quotient
+        graph, ``[m]``."""
         columns = None if self.basis is None else torch.from_numpy(self.basis.astype(np.float32))
-        for one in (plain, made):
-            small = SmallGraph(one.adj, one.y, answers)
-            x = torch.from_numpy(one.x.astype(np.float32))
-            found.append(right_in_own_basis(self.teaching, small, x, columns))
-        by_plain, by_made = found
-        first, then = (answers.share(float(r.mean())) for r in found)
-        return (
-            surely_better(by_plain, by_made, least=LEAST),
-            f"{first} with the plain quotient graph, {then} without it (small networks, "
-            f"{self.which} nodes)",
-        )
+        small = SmallGraph(graph.adj, graph.y, self.teaching.answers)
+        x = torch.from_numpy(graph.x.astype(np.float32))
+        return right_in_own_basis(self.teaching, small, x, columns)
+
+    def share_of(self, right: Tensor) -> str:
+        """How well nodes are said in the mean, in words."""
+        return self.teaching.answers.share(float(right.mean()))
 
 
 def length_of(x: Array | sp.csr_matrix) -> float:

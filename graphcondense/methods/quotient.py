@@ -103,7 +103,8 @@ class Quotient(Coarse):
        plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
        its self-loop. Where they are right on more validation nodes (training nodes, if those are
        fewer than five) with the plain one, by more than a standard error and by more than half a
-       point, it is taken.
+       point, it is taken. It keeps the edges to siblings of step 4, unless it is better than with
+       them, too, by as much.
     8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
        all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
        root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
@@ -148,8 +149,8 @@ class Quotient(Coarse):
             real rows; both up to ``longest``.
         longest: root mean square length of rows at most, in root mean squares of the largest column
             of the data, where that is above one; ``None`` for any length.
-        plain: whether the plain quotient graph, of means and links as they are, is taken where
-            small networks are surely better with it.
+        plain: whether the plain quotient graph, of means and links as they are or to siblings, is
+            taken where small networks are surely better with it.
         least: share of the spread of propagated real rows that propagation of the means leaves, or
             self-loops become heavier; 0 leaves them.
         bound: root mean square length of the sums over neighbours at most, which the factor of all
@@ -325,7 +326,8 @@ class Quotient(Coarse):
         passed: Callable[[], Array],
     ) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
-        ``plain`` one where small networks are surely better with it; rows are scaled in both. Links
+        ``plain`` one where small networks are surely better with it, with siblings or without; rows
+        are scaled in all. Links
         are scaled, and self-loops made heavier where propagation leaves too little of the spread of
         propagated real rows, whose sums by cluster are ``passed``."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
@@ -339,19 +341,16 @@ class Quotient(Coarse):
         left = spread_after(plain.adj, features.few(plain.x).numpy(), self.hops)
         classes = groups_of(real, plain.y)
         adj = cut_off(to_siblings(plain.adj.toarray(), self.moved, plain.x, classes), self.cut)
-        made = CoarseGraph(plain.x, adj, plain.y, plain.assignment)
+        made, joined = (CoarseGraph(plain.x, adj, plain.y, plain.assignment) for _ in range(2))
         plain.adj = cut_off(plain.adj, self.cut)
         said = features.learn(made, self.contrast, self.steps, self.rate, self.ridge)
-        for one in (made, plain):
+        for one in (made, joined, plain):
             one.x = largest_entries(one.x, self.density)
             one.x = one.x * features.scale_of(one.x, self.stretch, self.longest)
-        made.remarks = {"features": said}
-        plain.remarks = {"features": "means of real ones"}
+            one.remarks = {"features": said if one is made else "means of real ones"}
         taken = made
         if self.plain:
-            better, told = features.plain_is_better(plain, made)
-            taken = plain if better else made
-            told = f"{'taken' if better else 'not taken'}: {told}"
+            taken, told = features.simplest(made, joined, plain)
             taken.remarks = {**taken.remarks, "plain": told}
         if left < self.least * spread and taken.adj.diagonal().any():
             taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")

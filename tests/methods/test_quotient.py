@@ -409,23 +409,43 @@ def test_features_are_learnt_where_one_judge_gains_and_none_loses(
     assert ("small networks" in small.condensed["remarks"]["features"]) == (linear != "worse")
 
 
-@pytest.mark.parametrize(("gain", "better"), [(1.0, True), (0.004, False), (-1.0, False)])
+@pytest.mark.parametrize(
+    ("plain", "joined", "made", "taken"),
+    [
+        (0.9, 0.8, 0.5, "plain"),
+        (0.9, 0.896, 0.5, "joined"),  # half a point is not worth what deep models pay
+        (0.9, 0.95, 0.5, "joined"),
+        (0.502, None, 0.498, "made"),
+        (0.5, None, 0.9, "made"),
+    ],
+)
 def test_the_plain_graph_is_taken_where_networks_are_surely_better(
-    gain: float, better: bool, monkeypatch: pytest.MonkeyPatch
+    plain: float, joined: float | None, made: float, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And is what the other steps leave alone when they are switched off."""
-    data, off = toy_graph(), {"contrast": 1.0, "moved": 0.0, "steps": 0}
-    plain = condense(data, nodes=9, plain=False, **off)
-    adorned = condense(data, nodes=9, plain=False)
-    assert not torch.equal(plain.edge_weight, adorned.edge_weight)
-    said = iter([torch.full((60,), 0.5 + gain / 2), torch.full((60,), 0.5 - gain / 2)])
+    """With its links to siblings, unless it is surely better without these, too. It is what the
+    other steps leave alone when they are switched off."""
+    data = toy_graph()
+    means: dict[str, Any] = {"nodes": 9, "plain": False, "contrast": 1.0, "steps": 0}
+    graphs = {
+        "plain": condense(data, **means, moved=0.0),
+        "joined": condense(data, **means),
+        "made": condense(data, nodes=9, plain=False),
+    }
+    assert not torch.equal(graphs["plain"].edge_weight, graphs["joined"].edge_weight)
+    assert not torch.equal(graphs["joined"].x, graphs["made"].x)
+    asked = [plain, made] if joined is None else [plain, made, joined]
+    said = iter([torch.full((60,), right) for right in asked])
     monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
-    small, wanted = condense(data, nodes=9), plain if better else adorned
+    small, wanted = condense(data, nodes=9), graphs[taken]
+    assert next(said, None) is None
     for key in ("x", "edge_index", "edge_weight", "y", "assignment"):
         assert torch.equal(small[key], wanted[key]), key
-    remarks = small.condensed["remarks"]
-    told = f"{'taken' if better else 'not taken'}: {0.5 + gain / 2:.1%} with the plain quotient"
-    assert remarks["plain"].startswith(told)
+    way = {"plain": "taken", "joined": "taken, with siblings", "made": "not taken"}[taken]
+    beside = "" if joined is None else f", {joined:.1%} with its links to siblings"
+    assert small.condensed["remarks"]["plain"] == (
+        f"{way}: {plain:.1%} with the plain quotient graph{beside}, {made:.1%} without it "
+        "(small networks, validation nodes)"
+    )
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
