@@ -151,23 +151,25 @@ class Features:
         return answers.allowed(made.y - centred + solved)
 
     def simplest(
-        self, made: CoarseGraph, joined: CoarseGraph, plain: CoarseGraph
+        self, made: CoarseGraph, joined: CoarseGraph | None, plain: CoarseGraph
     ) -> tuple[CoarseGraph, str]:
         """Which of three quotient graphs to take, by how many nodes that score small networks are
         right on that learn from it; and what they are right on.
 
         The ``plain`` one is taken where it is surely better than what was ``made`` of it, but with
-        its links to siblings, as ``joined`` has them, unless it is surely better without those,
-        too: deep models need them.
+        its links to siblings, as ``joined`` has them if any are moved, unless it is surely better
+        without those, too: deep models need them.
         """
         by_plain, by_made = self.judged(plain), self.judged(made)
         share, taken, said = self.share_of, made, "not taken"
         told = f"{share(by_plain)} with the plain quotient graph"
         if surely_better(by_plain, by_made, least=LEAST):
-            by_joined = self.judged(joined)
-            alone = surely_better(by_plain, by_joined, least=LEAST)
-            taken, said = (plain, "taken") if alone else (joined, "taken, with siblings")
-            told += f", {share(by_joined)} with its links to siblings"
+            taken, said = plain, "taken"
+            if joined is not None:
+                by_joined = self.judged(joined)
+                told += f", {share(by_joined)} with its links to siblings"
+                if not surely_better(by_plain, by_joined, least=LEAST):
+                    taken, said = joined, "taken, with siblings"
         told += f", {share(by_made)} without it (small networks, {self.which} nodes)"
         return taken, f"{said}: {told}"
 

@@ -350,7 +350,7 @@ class Quotient(Coarse):
             one.remarks = {"features": said if one is made else "means of real ones"}
         taken = made
         if self.plain:
-            taken, told = features.simplest(made, joined, plain)
+            taken, told = features.simplest(made, joined if self.moved else None, plain)
             taken.remarks = {**taken.remarks, "plain": told}
         if left < self.least * spread and taken.adj.diagonal().any():
             taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")

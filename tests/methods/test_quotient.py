@@ -448,6 +448,15 @@ def test_the_plain_graph_is_taken_where_networks_are_surely_better(
     )
 
 
+def test_where_no_link_is_moved_the_plain_graph_is_judged_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = iter([torch.ones(60), torch.zeros(60)])
+    monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
+    told = condense(toy_graph(), nodes=9, moved=0.0).condensed["remarks"]["plain"]
+    assert told.startswith("taken: 100.0% with the plain quotient graph, 0.0% without it")
+
+
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
     data = toy_graph()
     data.val_mask[:] = False
