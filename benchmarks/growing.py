@@ -60,6 +60,8 @@ def main() -> None:
                 "is no graph of releases: leave out" if args.releases else "is made of files: give"
             )
             parser.error(f"{args.graph} {how} --releases")
+        if args.root and args.releases:
+            parser.error("--releases names all graphs: leave out --root")
         told = HOW[args.graph].split()
         told += ["--root", args.root] if args.root else []
         told += ["--releases", *args.releases] if args.releases else []

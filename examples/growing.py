@@ -23,8 +23,9 @@ parser.add_argument("--epochs", type=int, default=300, help="of each training")
 parser.add_argument("--whole", action="store_true", help="train on the whole graph, too")
 parser.add_argument("--out", default="growing.csv", help="the table")
 args = parser.parse_args()
-
 if args.releases:
+    if args.data or args.root or args.order != "drawn":
+        parser.error("--releases names all graphs: leave out --data, --root and --order")
     graphs = [as_task(load(file)) for file in args.releases]
     called = [pd.Index(graph.facts.ids) for graph in graphs]
 else:
@@ -33,10 +34,9 @@ else:
     order = drawn if args.order == "drawn" else torch.arange(whole.num_nodes)
     graphs = [whole.subgraph(order[: round(share * len(order))]) for share in (0.5, 0.75, 1.0)]
     called = [pd.RangeIndex(graph.num_nodes) for graph in graphs]
-largest = max(graph.num_nodes for graph in graphs)
 small, arrived, rows = {}, {}, []  # arrived: how often each test node was right at first, in %
 for step, (graph, names) in enumerate(zip(graphs, called, strict=True)):
-    options = {"nodes": round(args.nodes * graph.num_nodes / largest), "progress": False}
+    options = {"nodes": round(args.nodes * len(names) / max(map(len, called))), "progress": False}
     old = called[max(step - 1, 0)].get_indexer(names)  # -1 for a new node
     evaluator = NodeEvaluator(graph, epochs=args.epochs)
     for how in ("anew", "updated", "kept", *["whole"] * args.whole):

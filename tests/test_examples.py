@@ -86,6 +86,16 @@ def test_example_runs(
     assert SAYS[name] in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["--data", "cora"], ["--root", "data"], ["--order", "stored"]])
+def test_growing_says_what_does_not_go_with_releases(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["growing.py", "--releases", "release-1.pt", *words])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(EXAMPLES / "growing.py"), run_name="__main__")
+    assert "leave out --data, --root and --order" in capsys.readouterr().err
+
+
 def test_molecules_train_a_plain_gin(
     data_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,7 @@ def test_one_command_makes_a_table(
     [
         (["sympy", "gecc"], "sympy is made of files: give --releases"),
         (["cora", "gecc", "--releases", "a.pt"], "cora is no graph of releases: leave out"),
+        (["sympy", "gecc", "--releases", "a.pt", "--root", "data"], "leave out --root"),
     ],
 )
 def test_rows_are_of_the_graph_that_they_name(
