@@ -14,19 +14,18 @@ from graphcondense.ops.coarsen import Array
 
 def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
     """A share of each diagonal entry, halved, onto both directions to the most similar node of its
-    class, or of any class where there is no other; similar are features by their cosine.
+    class; similar are features by their cosine. The only node of a class keeps its loop whole.
 
-    >>> links = np.array([[2.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    >>> links = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.0], [0.0, 0.0, 0.0]])
     >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     >>> to_siblings(links, 1, x, np.array([0, 1, 0])).tolist()
-    [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    [[0.0, 1.0, 1.0], [1.0, 3.0, 0.0], [1.0, 0.0, 0.0]]
     """
-    if len(links) == 1:
-        return links
     rows = unit(x)
-    close = rows @ rows.T + 3.0 * (classes[:, None] == classes)  # cosines are within [-1, 1]
+    close = np.where(classes[:, None] == classes, rows @ rows.T, -np.inf)
     np.fill_diagonal(close, -np.inf)
-    inside, nodes, nearest = moved * links.diagonal(), np.arange(len(links)), close.argmax(1)
+    inside = np.where(np.isfinite(close).any(1), moved * links.diagonal(), 0)
+    nodes, nearest = np.arange(len(links)), close.argmax(1)
     out = links - np.diag(inside)
     np.add.at(out, (nodes, nearest), inside / 2)
     np.add.at(out, (nearest, nodes), inside / 2)

@@ -83,7 +83,8 @@ class Quotient(Coarse):
     4. Models treat self-loops differently (GCN keeps their weight, GAT replaces it, GIN adds it to
        its own), and deep ones, whose dropout neighbours average out, learn little from them. So the
        share ``moved`` of the links inside a cluster becomes an edge to its sibling, the most
-       similar cluster of its class.
+       similar cluster of its class. The only cluster of a class has none: in edges to another
+       class models would learn that neighbours differ.
     5. Features are learnt: ridge regressions on the condensed nodes, in closed form, shall give
        every real node its soft label, for four propagations at once (``X``, ``Â² X``, ``[X, D⁻¹A X,
        (D⁻¹A)² X]`` and personalised PageRank;

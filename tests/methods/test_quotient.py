@@ -77,8 +77,8 @@ def test_links_inside_go_to_the_nearest_of_the_class(moved: float) -> None:
         [0, 1, 0, 0],
     )
     x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [1.0, 0.5]])
-    # 0 and 3 are nearest to each other, 2 is nearest to 3; 1, alone in its class, is nearest to 0.
-    wanted = np.array([[0.0, 3, 0, 9], [3, 0, 0, 0], [0, 0, 0, 4], [9, 0, 4, 0]])
+    # 0 and 3 are nearest to each other, 2 is nearest to 3; 1, alone in its class, keeps its loop.
+    wanted = np.array([[0.0, 1, 0, 9], [1, 4, 0, 0], [0, 0, 0, 4], [9, 0, 4, 0]])
     out = to_siblings(links, moved, x, np.array(classes))
     np.testing.assert_allclose(out, moved * wanted + (1 - moved) * links)
 
