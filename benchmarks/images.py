@@ -97,17 +97,18 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
         task, hidden=args.hidden, augment=args.augment, whole_steps=args.whole_steps
     )
     small: Any = task
-    seconds = 0.0
+    seconds, loops = 0.0, False
     if method != "whole":
         cls = find_method(method, "image")[0]
         own = dict(word.split("=", 1) for word in args.set)
         known = {name: json.loads(text) for name, text in own.items() if hasattr(cls, name)}
+        loops = cls(per_class=int(per_class), **known).iterates
         small = graphcondense.condense(
             task,
             method,
             per_class=int(per_class),
             seed=int(seed),
-            seconds=args.cell_seconds,
+            seconds=args.cell_seconds if loops else None,
             progress=False,
             **known,
         )
@@ -118,7 +119,7 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
         "images": size.nodes,
         "bytes": size.bytes,
         "condense_seconds": seconds,
-        "cut": seconds >= args.cell_seconds,
+        "cut": loops and seconds >= args.cell_seconds,
         "fit_seconds": result.seconds,
         "seconds": time.perf_counter() - began,
         "peak_memory_bytes_with_evaluation": peak_memory_bytes(),

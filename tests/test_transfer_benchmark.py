@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from graphcondense.data.node_reading import as_task
 from graphcondense.data.small_graph import read_labelled
 from graphcondense.data.task import NodeTask
 from graphcondense.ops.adjacency import propagate_rows
+from graphcondense.uses import search
 from tests.cases import toy_graph
 from tests.scripts import InTurn, benchmarks
 
@@ -273,3 +275,32 @@ def test_cells_that_fail_end_with_status_1(
     monkeypatch.setattr("sys.argv", [*sys.argv, "--seconds", "-1"])
     bench.transfer.main()
     assert capsys.readouterr().err == "no time for 2 further cells\n"
+
+
+def test_architecture_search_ranks_on_every_kind_of_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = toy_graph()
+    real = search.search_architectures
+
+    def quick(*args: Any, **options: Any) -> Any:
+        return real(*args, **{**options, "epochs": 2, "val_every": 1})
+
+    def sampled(task: Any, method: str, budget: int, seed: int) -> Any:
+        return graphcondense.condense(task, "random", nodes=9, seed=seed, progress=False)
+
+    monkeypatch.setattr(search, "search_architectures", quick)
+    monkeypatch.setattr(graphcondense.data, "load", lambda name, root: data)
+    with benchmarks("transfer_nas") as (script,):
+        monkeypatch.setattr(script.nodes, "condensed", sampled)
+        script.run(None, tmp_path, seeds=2, trials=2)
+    table = (tmp_path / "nas-quotient.md").read_text()
+    for name in ("quotient", "gecc", "random"):
+        assert f"| {name} | 2 |" in table
+    assert "| whole | 1 |" in table
+    assert len(json.loads((tmp_path / "nas-quotient.json").read_text())["rows"]) == 2
+
+
+def test_the_page_has_the_table_of_architecture_search() -> None:
+    results = Path(__file__).parents[1] / "docs" / "results"
+    assert (results / "nas-quotient.md").read_text() in (results / "transfer.md").read_text()
