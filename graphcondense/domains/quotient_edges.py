@@ -26,7 +26,7 @@ def to_siblings(links: Array, moved: float, x: Array, classes: Array) -> Array:
     np.fill_diagonal(close, -np.inf)
     inside = np.where(np.isfinite(close).any(1), moved * links.diagonal(), 0)
     nodes, nearest = np.arange(len(links)), close.argmax(1)
-    out = links - np.diag(inside)
+    out: Array = links - np.diag(inside)
     np.add.at(out, (nodes, nearest), inside / 2)
     np.add.at(out, (nearest, nodes), inside / 2)
     return out
