@@ -48,9 +48,10 @@ def write(rows: Sequence[Found], out: Path) -> None:
         "same labels. So the distance behind the best and ranks are over splits that most methods "
         "have, and verdicts over splits that all of a table have.",
         "",
-        "Kept out: no default was chosen with these scores in view, but three of `quotient`: how "
-        "far features may stand out was bounded, and networks began to judge learnt features and "
-        "the plain quotient graph, after its scores on them were seen.",
+        "Kept out: no default was chosen with these scores in view, but four of `quotient`: how "
+        "far features may stand out was bounded, networks began to judge learnt features and the "
+        "plain quotient graph, and that graph keeps its links to siblings, after its scores on "
+        "them were seen.",
         "",
         *section_of_sets(done),
         *section_of_scores(done),

@@ -9,9 +9,7 @@
 # Seen: D, the larger of the two, is put into the probabilities of V. Of 500 pairs of samples without a change none has
 # a p below 0.05; the median p is 0.97 for 0.56. If the second sample of 200 is 1.5 times as wide, 15% are significant
 # for 98%, and 59% with Kolmogorov and Smirnov; twice as wide in 60 values, 10% for 91%. Hours of the day, which V is
-# made for, have a p of 0.13 or of 0.00015 by the hour at which the day begins, and 0.00015 with V. The example of the
-# documentation, a mean moved by a whole deviation, is significant either way, with which one tests. No warning; no
-# report. Add the statistics of scipy's ks_2samp for "less" and "greater".
+# made for, have a p of 0.13 or of 0.00015 by the hour at which the day begins, and 0.00015 with V. No warning; no report. Add the statistics of scipy's ks_2samp for "less" and "greater".
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # qc-selector 0.1.4, numpy 2.4.6: distances from counts of common occurrence do not divide by how often each occurs, so
-# that the most frequent is the nearest of all, and a diverse choice is a choice of the rare.
+# that the most frequent is the nearest of all.
 #
 # Expected, from the formulas of the documentation (sim_to_dist with "co-occurrence" and "gravity"): f_ij, times the sum
 # of all counts, over the sum of row i times the sum of column j. Pairs that meet as often as by chance have 1 there,
@@ -9,7 +9,7 @@
 # their outer product is meant. Counts by chance alone, of items of which the rarest occurs a thousandth as often, have
 # gravity distances from 1.05 to 1,054. Of 60 items in four groups, one five times as frequent as the next, whose
 # members meet four times as often as others, 97% have their nearest neighbour in their own group by the formula. With
-# the package it is one of the two most frequent items for all 60, and a choice of items far apart is one of the rare.
+# the package it is one of the two most frequent items for all 60.
 # If all occur equally often the order is right, with which one tests. No warning; no report. Divide by np.outer of the
 # sums.
 set -euo pipefail

@@ -5,8 +5,8 @@
 # Expected, from the documentation ("iterations: limit of recursive calculations for kp and kc"): more iterations come
 # nearer to the limit, the second eigenvector, whose sign is such that diverse countries are complex; the ranking does
 # not depend on the number, if it is large enough.
-# Seen: in the method of reflections every other step averages what is made where into its opposite, countries by how
-# common their goods are and goods by how common their makers' are. An even number of iterations ends at an even step
+# Seen: in the method of reflections every other step measures the opposite, for countries how common their goods
+# are. An even number of iterations ends at an even step
 # for countries and an odd one for goods, which is right; an odd number ends at the other, and nothing looks. With 19 or
 # 21 the correlation with the eigenvector is -1.00 for 1.00, for countries and goods: the most complex country is the
 # least. All values come together as they are averaged, and the difference that is left is blown up to a standard

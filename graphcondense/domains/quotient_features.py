@@ -27,7 +27,7 @@ TRUST = 1.0
 """How much solved labels stay near means: four propagations at once ask for more than one network
 does, and with less a GraphSAGE learnt too much of what the others ask for."""
 LEAST = 0.005
-"""Of right nodes, or squared error: deep models pay up to ten points for the plain graph, and the
+"""Of right nodes, or squared error: deep models pay up to seven points for the plain graph, and the
 networks that judge have two layers, so that a gain below half a point is not worth it."""
 
 
@@ -156,9 +156,9 @@ class Features:
         """Which of three quotient graphs to take, by how many nodes that score small networks are
         right on that learn from it; and what they are right on.
 
-        The ``plain`` one is taken where it is surely better than what was ``made`` of it, but with
-        its links to siblings, as ``joined`` has them if any are moved, unless it is surely better
-        without those, too: deep models need them.
+        The ``plain`` one is taken where it is surely better than what was ``made`` of it. If links
+        go to siblings, as in ``joined``, it is taken with them, since deep models need them: unless
+        it is surely better without those, too, or with them no better than ``made``.
         """
         by_plain, by_made = self.judged(plain), self.judged(made)
         share, taken, said = self.share_of, made, "not taken"
@@ -168,7 +168,8 @@ class Features:
             if joined is not None:
                 by_joined = self.judged(joined)
                 told += f", {share(by_joined)} with its links to siblings"
-                if not surely_better(by_plain, by_joined, least=LEAST):
+                alone = surely_better(by_plain, by_joined, least=LEAST)
+                if not alone and by_joined.mean() > by_made.mean():
                     taken, said = joined, "taken, with siblings"
         told += f", {share(by_made)} without it (small networks, {self.which} nodes)"
         return taken, f"{said}: {told}"

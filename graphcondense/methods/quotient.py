@@ -104,8 +104,9 @@ class Quotient(Coarse):
        plain quotient graph: means of members, scaled as in step 6, and links inside a cluster as
        its self-loop. Where they are right on more validation nodes (training nodes, if those are
        fewer than five) with the plain one, by more than a standard error and by more than half a
-       point, it is taken. It keeps the edges to siblings of step 4, unless it is better than with
-       them, too, by as much.
+       point, it is taken, with the edges to siblings of step 4. Only where networks are better
+       without these, too, by the same margin, or not better with them than without the plain
+       graph, is it taken without them.
     8. A quotient graph may smooth more than the graph does: neighbours of a cluster are those of
        all its members. Where rows ``Â^hops x`` of the means ``x`` are nearer to their mean, in the
        root mean square, than ``least`` of how far means of members' ``Â^hops X`` are from theirs,
@@ -328,9 +329,8 @@ class Quotient(Coarse):
     ) -> CoarseGraph:
         """The quotient graph with siblings and features that stand out or are learnt, or the
         ``plain`` one where small networks are surely better with it, with siblings or without; rows
-        are scaled in all. Links
-        are scaled, and self-loops made heavier where propagation leaves too little of the spread of
-        propagated real rows, whose sums by cluster are ``passed``."""
+        are scaled in all. Links are scaled, and self-loops made heavier where propagation leaves
+        too little of the spread of propagated real rows, whose sums by cluster are ``passed``."""
         if real.sums or len(plain.x) == real.task.num_nodes:  # there is nothing to learn
             plain.adj = cut_off(plain.adj, self.cut)
             whose = "noisy sums" if real.sums else "real ones: each node is a cluster of its own"
@@ -351,7 +351,8 @@ class Quotient(Coarse):
             one.remarks = {"features": said if one is made else "means of real ones"}
         taken = made
         if self.plain:
-            taken, told = features.simplest(made, joined if self.moved else None, plain)
+            moves = (joined.adj != plain.adj).nnz > 0
+            taken, told = features.simplest(made, joined if moves else None, plain)
             taken.remarks = {**taken.remarks, "plain": told}
         if left < self.least * spread and taken.adj.diagonal().any():
             taken.adj = taken.adj + sp.eye_array(len(taken.x), dtype=taken.adj.dtype, format="csr")

@@ -415,6 +415,7 @@ def test_features_are_learnt_where_one_judge_gains_and_none_loses(
         (0.9, 0.8, 0.5, "plain"),
         (0.9, 0.896, 0.5, "joined"),  # half a point is not worth what deep models pay
         (0.9, 0.95, 0.5, "joined"),
+        (0.9, 0.896, 0.894, "joined"),
         (0.502, None, 0.498, "made"),
         (0.5, None, 0.9, "made"),
     ],
@@ -448,13 +449,34 @@ def test_the_plain_graph_is_taken_where_networks_are_surely_better(
     )
 
 
+@pytest.mark.parametrize("none", ["asked", "class", "edges"])
 def test_where_no_link_is_moved_the_plain_graph_is_judged_once(
-    monkeypatch: pytest.MonkeyPatch,
+    none: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """None is asked for, no class has a second node, or there are no links."""
+    data = toy_graph()
+    options: dict[str, Any] = {
+        "asked": {"nodes": 9, "moved": 0.0}, "class": {"nodes": 3}, "edges": {"nodes": 9}
+    }[none]  # fmt: skip
+    if none == "edges":
+        data.edge_index = data.edge_index[:, :0]
     said = iter([torch.ones(60), torch.zeros(60)])
     monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
-    told = condense(toy_graph(), nodes=9, moved=0.0).condensed["remarks"]["plain"]
+    told = condense(data, **options).condensed["remarks"]["plain"]
     assert told.startswith("taken: 100.0% with the plain quotient graph, 0.0% without it")
+
+
+def test_links_to_siblings_stay_only_where_they_are_better_than_all_extras(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 1,000 nodes that score, the graph with them and the plain one disagree on many."""
+    right = torch.zeros(1000)
+    plain, made, joined = right.clone(), right.clone(), right.clone()
+    plain[:900], made[:890], joined[113:] = 1, 1, 1
+    said = iter([plain, made, joined])
+    monkeypatch.setattr(quotient_features, "right_in_own_basis", lambda *_: next(said))
+    told = condense(toy_graph(), nodes=9).condensed["remarks"]["plain"]
+    assert told.startswith("taken: 90.0% with the plain quotient graph, 88.7% with its links")
 
 
 def test_without_validation_nodes_training_nodes_say_whether_features_are_better() -> None:
