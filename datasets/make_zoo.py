@@ -63,9 +63,12 @@ class Made(NamedTuple):
     source: str
 
 
-def sizes(*nodes: int, gcond: int = 3) -> dict[str, tuple[int, ...]]:
-    """Three sizes for every method; for GCond the smallest of them."""
-    return {DEFAULT: nodes, "gecc": nodes, "gcond": nodes[:gcond]}
+METHODS = (DEFAULT, "gecc", "gcond")
+
+
+def sizes(*nodes: int) -> dict[str, tuple[int, ...]]:
+    """The same sizes for every method."""
+    return dict.fromkeys(METHODS, nodes)
 
 
 DATA = {
@@ -104,9 +107,8 @@ DATA = {
         "distributed under the MIT licence (shchur/gnn-benchmark)",
         "github.com/shchur/gnn-benchmark, through PyG's Amazon; Shchur et al., arXiv 1811.05868",
     ),
-    # Sets of gcond of 61,418 nodes were not made yet.
     "debian": Made(
-        sizes(80, 160, 320, gcond=0),
+        sizes(80, 160, 320),
         ("GCN", "SGC", "SAGE", "MLP"),
         FEW,
         30,
@@ -119,7 +121,7 @@ DATA = {
 
 def cells() -> Iterator[tuple[str, int, str]]:
     """Data, nodes and method of every set, the default condenser's first."""
-    for method in (DEFAULT, "gecc", "gcond"):
+    for method in METHODS:
         for data, made in DATA.items():
             for nodes in made.sizes[method]:
                 yield data, nodes, method

@@ -372,7 +372,7 @@ def test_what_experts_took_is_told_by_whoever_reads_them(
     clock = iter(range(0, 100, 4))
     monkeypatch.setattr("time.process_time", lambda: float(next(clock)))
     there, here = buffer(tmp_path), buffer()
-    assert (there.seconds_there, here.seconds_there) == (0.0, 0.0)
+    assert (there.seconds_there, here.seconds_there, here.seconds) == (0.0, 0.0, 0.0)
     there.prepare(Points())
     again = buffer(tmp_path)
     assert again.seconds == again.seconds_there == there.seconds == 12.0

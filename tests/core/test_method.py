@@ -172,6 +172,7 @@ def test_abilities_are_declared() -> None:
     plain = GCond(nodes=6)
     assert plain.scorer(real()) is None
     assert (plain.predictor, plain.preprocess, plain.edge_features) == ("", "", False)
+    assert Method.row_weights.__get__(plain) == (1.0,)  # a condensed node is like a real one
     with pytest.raises(NotImplementedError):
         plain.update(real(), None, rng=Generator())
 

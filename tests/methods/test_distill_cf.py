@@ -65,6 +65,12 @@ def test_the_loss_equals_hand_loops() -> None:
     assert float(found.detach()) == pytest.approx(wanted, rel=1e-6)
 
 
+def test_no_users_a_step_are_refused() -> None:
+    with pytest.raises(ValueError, match="size must be at least 1, got 0"):
+        Recommend(2.0, size=0)
+    assert Recommend(2.0, size=1).size == 1
+
+
 def test_the_gradient_of_the_loss_is_that_of_finite_differences() -> None:
     real = Doubled(RowsSource(as_interactions(toy_rows(users=8, items=21))))
     logits = torch.randn(3, 21, generator=Generator().manual_seed(0), dtype=torch.float64)

@@ -19,7 +19,12 @@ from graphcondense.domains.node import NodeSynthetic
 from graphcondense.domains.node_source import NodeSource
 from graphcondense.domains.structure import Identity, PairwiseMLP, Structure
 from graphcondense.nn.propagate import GCN, SGC
-from graphcondense.objectives.gradient import ClassRows, GradientMatching, cosine
+from graphcondense.objectives.gradient import (
+    ClassRows,
+    GradientMatching,
+    cosine,
+    cosine_of_grams,
+)
 from graphcondense.ops.criteria import SLOPES
 from tests.cases import toy_graph
 
@@ -260,6 +265,19 @@ def test_a_tiny_unit_does_not_cancel_in_float32() -> None:
     real32 = NodeSource(as_task(toy_graph()))
     loss = GradientMatching(path="closed")(syn.float(), real32, single, RNG())
     assert float(loss) == pytest.approx(float(expected), rel=1e-3)
+
+
+@pytest.mark.parametrize("how", [{}, {"eps": 0.0}, {"eps": 0.3}])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_cosines_of_grams_are_those_of_whole_rows(how: dict[str, float], hidden: bool) -> None:
+    """Nothing is added to the product of lengths unless it is asked for."""
+    small, target = torch.randn(2, 3, 4, 7, generator=RNG(), dtype=torch.float64)
+    later = torch.randn(4, 5, generator=RNG(), dtype=torch.float64) if hidden else None
+    found = cosine_of_grams(small, target, later, **how)
+    for value, a, b in zip(found, small, target, strict=True):
+        a, b = (g if later is None else later.T @ g for g in (a, b))
+        lengths = a.norm(dim=1) * b.norm(dim=1) + how.get("eps", 0.0)
+        assert float(value) == pytest.approx(float((1 - (a * b).sum(1) / lengths).sum()), rel=1e-9)
 
 
 def test_biases_count_when_asked() -> None:

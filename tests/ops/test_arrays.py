@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from graphcondense.ops.arrays import LARGEST, added_up, check_sizes, plain, sparse
+from graphcondense.ops.arrays import LARGEST, added_up, check_sizes, digest_of, plain, sparse
 
 WORDS = "numbers are needed"
 
@@ -98,6 +99,12 @@ def test_what_is_no_matrix() -> None:
         sparse([1, 2], "adj")
     with pytest.raises(ValueError, match="adj is complex"):
         sparse(sp.csr_matrix(np.array([[1j]])), "adj")
+
+
+def test_a_digest_of_ids_is_that_of_their_lengths_and_letters() -> None:
+    """Sixteen digits, which condensed graphs have stored."""
+    assert digest_of(["a", "bc"]) == hashlib.sha256(b"1:a2:bc").hexdigest()[:16]
+    assert digest_of(["ab", "c"]) != digest_of(["a", "bc"])
 
 
 @pytest.mark.parametrize("sign", [1, -1])

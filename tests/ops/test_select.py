@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.cluster import KMeans
 from torch import Tensor
 
 from graphcondense.ops.criteria import masked_bce, masked_mse
@@ -49,6 +50,13 @@ def test_centres_are_means_of_clusters() -> None:
         own = choose_centres(x, k, generator())
         assert torch.equal(own, x)
         assert own.data_ptr() != x.data_ptr()
+
+
+def test_centres_are_those_of_scikit_learn_with_a_seed_that_is_drawn() -> None:
+    x = torch.rand(60, 3, generator=generator(), dtype=torch.float64)
+    seed = int(torch.randint(2**31, (), generator=generator(4)))
+    wanted = KMeans(7, n_init=10, random_state=seed).fit(x.numpy()).cluster_centers_
+    np.testing.assert_array_equal(choose_centres(x, 7, generator(4)).numpy(), wanted)
 
 
 @pytest.mark.parametrize(("rows", "k", "often"), [(60, 3, 10), (2000, 10, 5), (2000, 60, 2)])

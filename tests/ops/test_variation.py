@@ -120,6 +120,8 @@ def test_prices_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
     for block in (1, 50, BLOCK):
         monkeypatch.setattr(variation, "BLOCK", block)
         np.testing.assert_allclose(prices.of_all(groups), whole, rtol=1e-12)
+    twice = sp.csr_matrix(sp.vstack([groups, groups]))  # more groups than nodes
+    np.testing.assert_allclose(prices.of_all(twice), np.tile(whole, 2), rtol=1e-12)
     one = np.array([0, 1, 2])
     assert prices.of_one(one) == pytest.approx(prices.of_one(one[::-1]))
     assert (prices.place == -1).all()
