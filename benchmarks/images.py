@@ -8,7 +8,8 @@ A cell is one method at one number of images a class: it condenses, trains the e
 on the result with several seeds, and takes the time of all of that. Learning ends after
 ``--cell-seconds``, and then the best set by validation so far is what is evaluated; the table marks
 such cells. Each cell is one process of one thread, two cells at a time. Finished cells are kept in
-``--out`` and not run again; delete the folder to start over.
+``--out``/cells and not run again; delete that folder to start over. The page also has the rows of
+``--out``/images.json, which earlier runs wrote, where there is no newer cell.
 """
 
 from __future__ import annotations
@@ -17,16 +18,24 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import cells
-from cells import Cell, largest, pooled, scores
+from cells import Cell, pooled
+
+from graphcondense.ops.files import write_whole
 
 FLOORS = ("random", "herding", "kcenter")
+KERNELS = ("ntkridge", "randomridge")
+"""Predictors that train no network."""
 SECONDS = {"digits": 12.0, "fashion-mnist": 1500.0}
 """Of learning, a cell."""
+
+Row = dict[str, Any]
+"""What the page says of a cell."""
 
 
 def main() -> None:
@@ -70,7 +79,8 @@ def every_method() -> list[str]:
 
 
 def cell_path(args: argparse.Namespace, method: str, per_class: int) -> Path:
-    return args.out / "cells" / "images" / f"{args.data}-{method}-{per_class}.json"
+    folder: Path = args.out / "cells" / "images"
+    return folder / f"{args.data}-{method}-{per_class}.json"
 
 
 def run_cell(args: argparse.Namespace, method: str, per_class: int) -> None:
@@ -136,38 +146,66 @@ def one(args: argparse.Namespace, method: str, per_class: str, seed: str, path: 
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """``images.md``, a table a data set, from all cells there are."""
-    folder = args.out / "cells" / "images"
-    parts = [table(data, own) for data, own in read_cells(folder).items()]
-    head = "# Images\n\nWritten by `benchmarks/images.py`; do not edit.\n\n"
-    (args.out / "images.md").write_text(head + "\n".join(parts))
+    """``images.json``, a row a cell, and ``images.md``, a table a data set."""
+    rows = {key_of(row): row for row in [*kept(args.out), *rows_of(args.out / "cells" / "images")]}
+    found = [rows[key] for key in sorted(rows)]
+    write_whole(args.out / "images.json", json.dumps({"rows": found}, indent=1) + "\n")
+    write_whole(args.out / "images.md", page(found))
 
 
-def read_cells(folder: Path) -> dict[str, dict[tuple[str, int], Cell]]:
-    """Cells by data set, then by method and images a class."""
-    out: dict[str, dict[tuple[str, int], Cell]] = {}
+def key_of(row: Row) -> tuple[str, str, int]:
+    return row["data"], row["method"], row["per_class"]
+
+
+def kept(out: Path) -> list[Row]:
+    """Rows of earlier runs."""
+    path = out / "images.json"
+    rows: list[Row] = json.loads(path.read_text())["rows"] if path.exists() else []
+    return rows
+
+
+def rows_of(folder: Path) -> Iterator[Row]:
+    """What the cells in a folder come to."""
     for path in sorted(folder.glob("*.json")):
         data, method, per_class = path.stem.rsplit("-", 2)
-        out.setdefault(data, {})[method, int(per_class)] = json.loads(path.read_text())
-    return out
+        cell = json.loads(path.read_text())
+        yield {"data": data, "method": method, "per_class": int(per_class), **summed_up(cell)}
 
 
-def table(data: str, found: dict[tuple[str, int], Cell]) -> str:
+def summed_up(cell: Cell) -> Row:
+    """Scores in per cent, over all trainings of all seeds; means of bytes and seconds."""
+    seeds, test = cell["seeds"], pooled(cell, "test")
+    kernels = [key for key in KERNELS if key in seeds[0]]
+    return {
+        "test": statistics.mean(test),
+        "test_std": statistics.stdev(test) if len(test) > 1 else None,
+        **{key: statistics.mean(pooled(cell, key)) for key in kernels},
+        "cut": any(seed["cut"] for seed in seeds),
+        "kib": statistics.mean(seed["bytes"] for seed in seeds) / 1024,
+        "condense_seconds": statistics.mean(seed["condense_seconds"] for seed in seeds),
+        "seconds": cell["seconds"],
+        "peak_mib": max(seed["peak_memory_bytes_with_evaluation"] for seed in seeds) / 2**20,
+        "protocol": " or ".join(dict.fromkeys(seed["protocol"] for seed in seeds)),
+    }
+
+
+def page(rows: Sequence[Row]) -> str:
+    """All tables."""
+    names = dict.fromkeys(row["data"] for row in rows)
+    parts = [table(name, [row for row in rows if row["data"] == name]) for name in names]
+    return "# Images\n\nWritten by `benchmarks/images.py`; do not edit.\n\n" + "\n".join(parts)
+
+
+def table(data: str, rows: Sequence[Row]) -> str:
     """The Markdown table of one data set: a row a method, a column a budget."""
+    found = {(row["method"], row["per_class"]): row for row in rows}
     budgets = sorted({k for _, k in found if k})
     names = dict.fromkeys(method for method, _ in found)
     order = [m for m in FLOORS if m in names]
     order += [m for m in names if m not in (*FLOORS, "whole")]
-    best = {
-        k: max(
-            (m for m in order if (m, k) in found),
-            key=lambda m: statistics.mean(pooled(found[m, k], "test")),
-            default="",
-        )
-        for k in budgets
-    }
-    protocols = dict.fromkeys(seed["protocol"] for c in found.values() for seed in c["seeds"])
-    took = sum(cell["seconds"] for cell in found.values())
+    best = {k: max(shown(found[m, k]) for m in order if (m, k) in found) for k in budgets}
+    protocols = dict.fromkeys(row["protocol"] for row in rows)
+    took = sum(row["seconds"] for row in rows)
     lines = [
         f"**{data}**: test accuracy in %, {' or '.join(protocols)} (cells marked † reached that). "
         f"All cells: {took:,.0f} s, one thread each.\n",
@@ -178,15 +216,14 @@ def table(data: str, found: dict[tuple[str, int], Cell]) -> str:
     ]
     for method in order:
         own = [found.get((method, k)) for k in budgets]
-        known = [cell for cell in own if cell]
-        shown: list[str] = []
-        for k, cell in zip(budgets, own, strict=True):
-            shown += ["-", "-", "-"] if cell is None else score(cell, best[k] == method)
-        lines.append(f"| {' | '.join([method, *shown, *costs(known)])} |")
+        told: list[str] = []
+        for k, row in zip(budgets, own, strict=True):
+            told += ["-", "-", "-"] if row is None else score(row, shown(row) == best[k])
+        lines.append(f"| {' | '.join([method, *told, *costs([row for row in own if row])])} |")
     if ("whole", 0) in found:
         whole = found["whole", 0]
-        shown = [*score(whole, False), *["same", "same", "same"] * (len(budgets) - 1)]
-        lines.append(f"| {' | '.join(['whole', *shown, *costs([whole])])} |")
+        told = [*score(whole, False), *["same", "same", "same"] * (len(budgets) - 1)]
+        lines.append(f"| {' | '.join(['whole', *told, *costs([whole])])} |")
     lines += [
         "",
         "\\* kernel ridge regression with the NTK of a fully connected network (KIP's own), and on",
@@ -196,28 +233,33 @@ def table(data: str, found: dict[tuple[str, int], Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def score(cell: Cell, bold: bool) -> list[str]:
+def shown(row: Row) -> float:
+    """The score in the digits that the table has."""
+    return round(float(row["test"]), 1)
+
+
+def score(row: Row, bold: bool) -> list[str]:
     """The ConvNet's score and the kernels'."""
-    text = f"**{scores(cell)}**" if bold else scores(cell)
-    text += " †" if any(seed["cut"] for seed in cell["seeds"]) else ""
-    found = cell["seeds"][0]
-    return [text, *(scores(cell, k) if k in found else "-" for k in ("ntkridge", "randomridge"))]
+    spread = "" if row["test_std"] is None else f" ± {row['test_std']:.1f}"
+    text = f"{row['test']:.1f}{spread}"
+    text = f"**{text}**" if bold else text
+    text += " †" if row["cut"] else ""
+    return [text, *(f"{row[key]:.1f}" if key in row else "-" for key in KERNELS)]
 
 
-def costs(known: list[Cell]) -> list[str]:
+def costs(known: Sequence[Row]) -> list[str]:
     """Size, time and memory, one number a budget."""
 
-    def mean(cell: Cell, key: str, unit: float) -> str:
-        value = statistics.mean(seed[key] for seed in cell["seeds"]) / unit
+    def short(value: float) -> str:
         return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
-    rows = (
-        [mean(c, "bytes", 1024) for c in known],
-        [mean(c, "condense_seconds", 1) for c in known],
-        [format(c["seconds"], ".0f") for c in known],
-        [largest(c) for c in known],
+    columns = (
+        [short(row["kib"]) for row in known],
+        [short(row["condense_seconds"]) for row in known],
+        [f"{row['seconds']:,.0f}" for row in known],
+        [f"{row['peak_mib']:,.0f}" for row in known],
     )
-    return [" / ".join(row) for row in rows]
+    return [" / ".join(column) for column in columns]
 
 
 if __name__ == "__main__":

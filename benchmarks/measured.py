@@ -43,7 +43,8 @@ them do."""
 FLOORS = (RANDOM, WHOLE)
 OTHERS = (
     *("scale.json", "parallel.json", "advise.json", "defaults.json"),
-    *("controls.json", "claims.json", "targets.json", "growing.json"),
+    *("controls.json", "claims.json", "targets.json", "growing.json", "images.json"),
+    "frontier.json",
 )
 """Files that are no tables of methods with their presets."""
 EPSILON = "epsilon"
