@@ -273,6 +273,7 @@ def update(
             nodes = record["data"].get("nodes")
             old = old_numbers(old_nodes, about["nodes"], nodes)
             before, told = as_now(small, old, nodes), digest_of(old.cpu().numpy())
+        before = problem.as_seen(before)
         job = Job(
             *(problem, method, name, run),
             preset=record.get("preset"),

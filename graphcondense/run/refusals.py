@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import differences
@@ -255,6 +256,12 @@ def refuse_ungrown(
     if isinstance(old, int) and isinstance(new, int) and new < old:
         raise ValueError(
             f"the condensed graph stands for {old} nodes, and there are now {new}: {fix}"
+        )
+    group = getattr(small, "assignment", None)
+    if isinstance(group, Tensor) and isinstance(old, int) and len(group) != old:
+        raise ValueError(
+            f"assignment groups {len(group):,} nodes, and the data before had {old:,}: condense "
+            "anew"
         )
     told = before.get("ids_digest")
     if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):

@@ -499,7 +499,7 @@ def test_only_the_budget_decides_the_number_in_the_inductive_setting(name: str) 
     """The training nodes alone are assigned, and all of them."""
     small = coarse(name, nodes=12, setting="inductive")
     assert small.num_nodes == 12
-    assert small.assignment.shape == (60,)
+    assert torch.equal(small.assignment >= 0, toy_graph().train_mask)
 
 
 def test_seeds_of_numpy_follow_torch() -> None:
