@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from graphcondense.ops.coarsen import coarsen, started
 from graphcondense.ops.variation import heavy_edges
 from graphcondense.run.refusals import refuse_other
 from tests.cases import toy_graph
+from tests.toys import toy_graphs, toy_hetero, toy_images, toy_rows
 
 ABLE = sorted(n for (n, kind), cls in all_methods().items() if kind == "node" and cls.updates())
 STEPWISE = sorted(set(ABLE) - {"gecc", "quotient"})
@@ -190,6 +192,15 @@ def test_a_class_may_arrive_later(name: str) -> None:
     assert task.num_classes - 1 not in labels(small)
     grown = graphcondense.update(small, whole, nodes=12, progress=False)
     assert set(labels(grown)) - {-1} == set(range(task.num_classes))
+
+
+@pytest.mark.parametrize("make", [toy_rows, toy_images, toy_graphs, toy_hetero])
+def test_data_of_which_no_method_goes_on_are_told(make: Callable[[], Any]) -> None:
+    small = graphcondense.condense(make(), "random", size=6, progress=False)
+    with pytest.raises(
+        ValueError, match=r"random cannot update .* for \w+ data none can: condense"
+    ):
+        graphcondense.update(small, make(), progress=False)
 
 
 def test_a_method_that_cannot_go_on_names_those_that_can(whole: NodeTask) -> None:
