@@ -197,9 +197,7 @@ def test_a_class_may_arrive_later(name: str) -> None:
 @pytest.mark.parametrize("make", [toy_rows, toy_images, toy_graphs, toy_hetero])
 def test_data_of_which_no_method_goes_on_are_told(make: Callable[[], Any]) -> None:
     small = graphcondense.condense(make(), "random", size=6, progress=False)
-    with pytest.raises(
-        ValueError, match=r"random cannot update .* for \w+ data none can: condense"
-    ):
+    with pytest.raises(ValueError, match=r"random cannot update .* for \w+ data none can"):
         graphcondense.update(small, make(), progress=False)
 
 
@@ -385,7 +383,7 @@ def test_groups_of_training_nodes_alone_stay_together(
     else:
         graph, old = changed(whole)
         grown = graphcondense.update(small, graph, nodes=15, old_nodes=old, progress=False)
-    assert torch.equal((grown.assignment >= 0).nonzero().flatten(), graph.train)
+    assert torch.equal((grown.assignment >= 0).nonzero().flatten(), graph.train.sort().values)
     before = small.assignment[old.clamp_min(0)].where(old >= 0, -1)
     for group in range(9):
         assert len(set(grown.assignment[graph.train][before[graph.train] == group].tolist())) < 2
