@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -179,7 +179,7 @@ def _checked(
         metric = metric or _score_of_set(graphs)
         name, data = name or text_of(graphs, "name"), graphs[0]
     data = opened(data)
-    label_kind = label_kind or text_of(data, "label_kind")
+    label_kind = label_kind or cast("LabelKind | None", text_of(data, "label_kind"))
     metric = metric or text_of(data, "metric")
     check_named(metric, label_kind)
     x = compact(features(getattr(data, "x", None), REAL) if made is None else _made(data, made))

@@ -104,8 +104,9 @@ def test_a_list_of_names_of_nodes_is_no_name_of_the_data(tmp_path: Path) -> None
     assert as_task(graph).name == "data"
     assert graphcondense.data.mapped_task(graph, "100MB", folder=tmp_path).name == "data"
     assert graphcondense.data.split_links(graph, negatives=2).name == "data"
-    parts = {"train": [graph], "val": [graph], "test": [graph]}
-    assert as_task(joined(parts)).name == "data"
+    one = a_graph()
+    one.name = graph.name
+    assert as_task(joined({"train": [one], "test": [one.clone()]})).name == "data"
     hetero = toy_hetero()
     hetero.name = ["a", "b"]
     assert as_hetero(hetero).name == "hetero"
