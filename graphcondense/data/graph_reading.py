@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from graphcondense.data.by_part import has_parts, refuse_idle_seed
+from graphcondense.data.facts import text_of
 from graphcondense.data.graph_checks import check_splits, encoding_of, labelled, split_parts
 from graphcondense.data.graph_packing import MADE, packed
 from graphcondense.data.graph_task import GraphTask, Splits
@@ -116,7 +117,7 @@ def as_graph_task(
         metric=metric,
         nodes=encoding_of(graphs.x, graphs.node_ptr, train, "node"),
         edges=encoding_of(graphs.edge_attr, graphs.edge_ptr, train, "edge"),
-        name=str(name or getattr(whole, "name", None) or "graphs"),
+        name=str(name or text_of(whole, "name") or "graphs"),
         unlabelled={split: len(part) - len(known[split]) for split, part in parts.items()},
         made=made,
     )

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.facts import text_of
 from graphcondense.data.hetero_reading import as_hetero
 from graphcondense.data.hetero_sets import PUBLISHED
 from graphcondense.data.hetero_task import HeteroTask
@@ -51,7 +52,7 @@ def load_hetero(
 def hetero_of_saved(content: object, path: Path, label_kind: LabelKind | None = None) -> HeteroTask:
     """The checked graph that a file of ``torch.save`` held."""
     try:
-        name = str(getattr(content, "name", None) or path.stem)
+        name = text_of(content, "name") or path.stem
         return as_hetero(content, name=name, label_kind=label_kind)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.facts import text_of
 from graphcondense.data.hetero_task import HeteroTask
 from graphcondense.data.labels import count_classes
 from graphcondense.data.link_parts import refuse_part
@@ -99,7 +100,7 @@ def as_hetero(
         raise ValueError(
             f"cannot read a heterogeneous graph from a {type(data).__name__}; pass a PyG HeteroData"
         )
-    name = name or getattr(graph, "name", None) or getattr(data, "name", None)
+    name = name or text_of(graph, "name") or text_of(data, "name")
     counts = _counts(graph)
     relations = _relations(graph, counts)
     chosen = _target(graph, target)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from graphcondense.data.facts import text_of
 from graphcondense.data.link_parts import parts_links, refuse_part
 from graphcondense.data.link_task import Links, LinkTask, Pairs, links_of
 from graphcondense.data.reading import REAL, adjacency, features, refuse_zeros
@@ -76,7 +77,7 @@ def split_links(
     )
     if val + test >= 1:
         raise ValueError(f"val={val} and test={test} leave no links to learn; lower one")
-    called = name or getattr(data, "name", None) or "data"
+    called = name or text_of(data, "name") or "data"
     x, whole = _graph_of(data, features)
     ends = links_of(whole)
     m = ends.shape[1]
@@ -97,7 +98,7 @@ def split_links(
     held, tested = parts
     if features is not None:  # of what models may see
         x = structural(adj, features)
-    return LinkTask(x, adj, held, tested, str(called))
+    return LinkTask(x, adj, held, tested, called)
 
 
 HELD, DRAWN = 8, 40
@@ -136,7 +137,7 @@ def as_links(data: object, *, name: str | None = None) -> LinkTask:
         return data
     if hasattr(data, "get_edge_split"):
         published: Any = data
-        called = name or str(getattr(published, "name", "data"))
+        called = name or text_of(published, "name") or "data"
         return _of_ogb(published[0], published.get_edge_split(), called)
     if not isinstance(data, tuple | list) or not is_links(data):
         raise ValueError(f"{type(data).__name__} has no split of links; {HOW}")
@@ -149,7 +150,7 @@ def as_links(data: object, *, name: str | None = None) -> LinkTask:
         learnt = learnt[:, torch.as_tensor(label).flatten() > 0]
         adj = symmetric(torch.cat([torch.from_numpy(links_of(adj)), learnt], 1).numpy(), n)
     held, tested = _labelled(val, "val", n), _labelled(test, "test", n)
-    return _checked(x, adj, held, tested, name or str(getattr(train, "name", None) or "data"))
+    return _checked(x, adj, held, tested, name or text_of(train, "name") or "data")
 
 
 def is_links(data: object) -> bool:

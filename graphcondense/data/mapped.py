@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data import reading
+from graphcondense.data.facts import text_of
 from graphcondense.data.node_reading import as_task
 from graphcondense.data.raw import opened
 from graphcondense.data.reading import REAL
@@ -68,7 +69,7 @@ def mapped_task(
         graphs: Any = data
         if len(graphs) != 1:
             as_task(data)  # says what is wrong
-        name, data = name or getattr(graphs, "name", None), graphs[0]
+        name, data = name or text_of(graphs, "name"), graphs[0]
     graph: Any = opened(data, files.array)
     given: Any = getattr(graph, "x", None)
     if len(getattr(given, "shape", ())) != 2:
@@ -86,7 +87,7 @@ def mapped_task(
             )
         own["adj_t"] = adjacency(graph, n, files)
         own |= dict.fromkeys(("edge_index", "edge_weight", "edge_attr", "adj"))
-    name = name or getattr(graph, "name", None)
+    name = name or text_of(graph, "name")
     return _placed(as_task(_Seen(graph, own), name=name, need_test=need_test), files)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
-from graphcondense.data.facts import facts_of
+from graphcondense.data.facts import facts_of, text_of
 from graphcondense.data.frames import FrameOptions, frame_parts
 from graphcondense.data.kind import refuse_name
 from graphcondense.data.labels import count_classes
@@ -141,8 +141,8 @@ train/validate/test), ('free', 'paid'), ['age'])
             data = frame_parts(nodes, edges, target, label_kind, features, options)
         return _checked(data, name, need_test, label_kind, metric, features)
     except ValueError as error:
-        called = name or getattr(data, "name", None)
-        if not isinstance(called, str) or called in str(error):
+        called = name or text_of(data, "name")
+        if called is None or called in str(error):
             raise
         raise ValueError(f"{called}: {error}") from error
 
@@ -177,10 +177,10 @@ def _checked(
         if len(graphs) != 1:
             raise ValueError(f"a node task is one graph, this data set has {len(graphs)}")
         metric = metric or _score_of_set(graphs)
-        name, data = name or getattr(graphs, "name", None), graphs[0]
+        name, data = name or text_of(graphs, "name"), graphs[0]
     data = opened(data)
-    label_kind = label_kind or _said(data, "label_kind")
-    metric = metric or _said(data, "metric")
+    label_kind = label_kind or cast("LabelKind | None", text_of(data, "label_kind"))
+    metric = metric or text_of(data, "metric")
     check_named(metric, label_kind)
     x = compact(features(getattr(data, "x", None), REAL) if made is None else _made(data, made))
     n = int(x.shape[0])
@@ -200,7 +200,7 @@ def _checked(
         adj=adj,
         y=y,
         num_classes=_outputs(y),
-        name=str(name or getattr(data, "name", None) or "data"),
+        name=str(name or text_of(data, "name") or "data"),
         label_kind=label_kind,
         metric=metric,
         facts=facts_of(data, n, made or ""),
@@ -247,12 +247,6 @@ def _outputs(y: Tensor) -> int:
     if y.dim() == 2:
         return int(y.shape[1])
     return int(y.max()) + 1 if len(y) else 0
-
-
-def _said(data: object, name: str) -> Any:
-    """What data say of their labels; what is no text is something of the user's own."""
-    value = getattr(data, name, None)
-    return value if isinstance(value, str) else None
 
 
 def _score_of_set(graphs: object) -> str | None:

@@ -22,7 +22,8 @@ IDS = ("train_idx", "train_index", "split_idx")
 """Splits as ids of nodes. They are named and not read: what cuts a graph cuts its masks and leaves
 ids as they are, so ids may speak of other nodes."""
 
-DRAW = "torch_geometric.transforms.RandomNodeSplit()(data) draws masks"
+DRAW = "torch_geometric.transforms.RandomNodeSplit(num_val=0.2, num_test=0.2)(data) draws masks"
+"""In shares: by default PyG takes 1,500 nodes to validate and test, which may be all there are."""
 
 
 def mask_name(said: Callable[[str], Any], split: str) -> str:

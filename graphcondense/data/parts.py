@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphcondense.data.by_part import PARTS, by_part, has_parts, is_list, memory_of
+from graphcondense.data.facts import text_of
 from graphcondense.data.labels import few
 from graphcondense.data.link_parts import refuse_part
 from graphcondense.data.node_splits import MASKS
@@ -146,7 +147,7 @@ def joined(data: Mapping[str, Any]) -> Data:
         values[name] = _together(name, given)
     values["edge_index"] = torch.cat([e + n for e, n in zip(edges, starts, strict=True)], 1)
     for name in SAID:
-        said = list(dict.fromkeys(getattr(graph, name, None) for graph in graphs))
+        said = list(dict.fromkeys(text_of(graph, name) for graph in graphs))
         if len(said) > 1:
             raise ValueError(f"{name} differs between the graphs: {few(map(str, said))}")
         if said[0] is not None:

@@ -35,6 +35,8 @@ def refuse_text(value: object, name: str) -> None:
         "small": ("a condensed set", "graphcondense.load"),
         "data": ("data", "graphcondense.data.load"),
     }[name]
+    if name == "small" and Path(value).suffix == ".pt":
+        load = "graphcondense.data.open_small"
     text = repr(str(value)[:80])
     raise ValueError(f"{name}={text} is not {what}; load it first, {load}({text})")
 

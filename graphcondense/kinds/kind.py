@@ -203,6 +203,11 @@ class Problem(ABC, Generic[Task, Export, Small]):
         """The export as users get it: PyG ``Data``, or a data set of it. What its record says
         already (``condensed``) stays there."""
 
+    def as_seen(self, before: Small) -> Small:
+        """A set to update, with what it says of single examples for those alone that the method
+        sees."""
+        return before
+
     def describe(self) -> About:
         """What the record says of the data; ``digest`` identifies it."""
         parts = {split: len(getattr(self.task, split)) for split in ("train", "val", "test")}

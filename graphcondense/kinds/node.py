@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -151,19 +152,33 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
     def finish(self, export: Data) -> Data:
         """With the examples of each condensed node in its record, where nodes have names or texts:
         of those that the method saw, and none where noise hides them. Nor does a node stand for
-        real ones there: what the method saw were sums of them."""
+        real ones there: what the method saw were sums of them. ``assignment`` is of all nodes of
+        the graph, -1 for those that were not seen."""
         from graphcondense.data.examples import nearest_examples
 
         seen, numbers = self.seen, None
         if self.budget is not None and "assignment" in export:
             del export["assignment"]
-        if self.method is None or self.budget is not None or not seen.facts.readable:
-            return export
         if self.setting == "inductive":
             seen, numbers = seen.subgraph(seen.train), seen.train
-        near = nearest_examples(export, seen, self.method.row_weights, numbers)
-        export.condensed = {"examples": near}
+        if self.method is not None and self.budget is None and seen.facts.readable:
+            near = nearest_examples(export, seen, self.method.row_weights, numbers)
+            export.condensed = {"examples": near}
+        if numbers is not None and "assignment" in export:
+            group = torch.full((self.task.num_nodes,), -1)
+            group[numbers] = export.assignment.to(group)
+            export.assignment = group
         return export
+
+    def as_seen(self, before: Data) -> Data:
+        group = getattr(before, "assignment", None)
+        if self.setting != "inductive" or not isinstance(group, torch.Tensor):
+            return before
+        train = self.seen.train.to(group.device)
+        out = copy.copy(before)
+        new = train >= len(group)
+        out.assignment = group[train.masked_fill(new, 0)].masked_fill(new, -1)
+        return out
 
     def about(self) -> About:
         task = self.task

@@ -16,7 +16,7 @@ from graphcondense.core.method import Method, checked_callbacks
 from graphcondense.data.kind import kind_of_data
 from graphcondense.data.task import NodeTask
 from graphcondense.kinds import KINDS, Kind, import_evaluators, kind_named, problem_of
-from graphcondense.methods import all_methods, find_method, load
+from graphcondense.methods import find_method, load
 from graphcondense.ops.arrays import digest_of
 from graphcondense.ops.budget import BUDGETS
 from graphcondense.ops.fields import brief
@@ -29,6 +29,7 @@ from graphcondense.run.options import Run, checked, device_of
 from graphcondense.run.refusals import (
     idle_choice,
     no_method,
+    no_update,
     record_to_update,
     refuse_columns,
     refuse_idle,
@@ -251,12 +252,7 @@ def update(
         name, kind_named(record["kind"]).name, **{**record["hyperparameters"], **asked, **chosen}
     )
     if not method.updates():
-        kind = record["kind"]
-        able = [n for (n, of), cls in all_methods().items() if cls.updates() and of == kind]
-        raise ValueError(
-            f"{name} cannot update a condensed set; of the methods for {kind} data "
-            f"{', '.join(able) or 'none'} can: condense anew"
-        )
+        raise no_update(name, record["kind"])
     with fixed_order(run.deterministic, device_of(run)):
         run = _with_limit_of(data, run)
         refuse_whole(type(method), name, run)
@@ -273,6 +269,7 @@ def update(
             nodes = record["data"].get("nodes")
             old = old_numbers(old_nodes, about["nodes"], nodes)
             before, told = as_now(small, old, nodes), digest_of(old.cpu().numpy())
+        before = problem.as_seen(before)
         job = Job(
             *(problem, method, name, run),
             preset=record.get("preset"),

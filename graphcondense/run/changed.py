@@ -81,7 +81,7 @@ def as_now(small: S, old: Tensor, before: object) -> S:
     if len(group) != before:
         raise ValueError(
             f"old_nodes cannot act: the condensed graph groups {len(group):,} of the {before:,} "
-            "nodes before (with setting='inductive' the training nodes alone); condense anew"
+            "nodes before; condense anew"
         )
     out = copy.copy(small)
     moved = group[old.clamp_min(0).to(group.device)]

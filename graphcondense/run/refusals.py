@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from graphcondense.core import parallel
 from graphcondense.core.callbacks import differences
@@ -204,8 +205,8 @@ def record_to_update(small: object) -> Record:
     """The record of a condensed set that is to be updated.
 
     Raises:
-        ValueError: it has none, or one that does not say what there was before; the set was changed
-            since, so that its parts do not match.
+        ValueError: it has none, or one that does not say what there was before; no method updates
+            sets of its kind; the set was changed since, so that its parts do not match.
     """
     record = getattr(small, "condensed", None)
     if not isinstance(record, Mapping) or "hyperparameters" not in record:
@@ -220,6 +221,8 @@ def record_to_update(small: object) -> Record:
             )
     if not isinstance(record["budget"].get("asked"), Mapping):
         raise ValueError("the record of the condensed graph does not say the budget: condense anew")
+    if not _updating(record["kind"]):  # nor is known what such a set has to hold
+        raise no_update(record["method"], record["kind"])
     try:
         contents = given_contents(small, "update")
         held = contents.tensors.items()
@@ -233,6 +236,19 @@ def record_to_update(small: object) -> Record:
             f"{error}: the condensed graph is no longer what condense returned; condense anew"
         ) from error
     return {**record}
+
+
+def _updating(kind: str) -> list[str]:
+    """The methods that update sets of a kind."""
+    return [name for (name, of), cls in all_methods().items() if of == kind and cls.updates()]
+
+
+def no_update(method: str, kind: str) -> ValueError:
+    """What is said of a method that updates no set, and which do."""
+    return ValueError(
+        f"{method} cannot update a condensed set; of the methods for {kind} data "
+        f"{', '.join(_updating(kind)) or 'none'} can: condense anew"
+    )
 
 
 def refuse_ungrown(
@@ -255,6 +271,12 @@ def refuse_ungrown(
     if isinstance(old, int) and isinstance(new, int) and new < old:
         raise ValueError(
             f"the condensed graph stands for {old} nodes, and there are now {new}: {fix}"
+        )
+    group = getattr(small, "assignment", None)
+    if isinstance(group, Tensor) and isinstance(old, int) and len(group) != old:
+        raise ValueError(
+            f"assignment groups {len(group):,} nodes, and the data before had {old:,}: condense "
+            "anew"
         )
     told = before.get("ids_digest")
     if ids is None or not isinstance(old, int) or told in (None, digest_of(ids[:old])):

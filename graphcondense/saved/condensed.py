@@ -408,4 +408,5 @@ def file_of(path: str | Path) -> Path:
         return path
     if path.is_dir() or not path.suffix:
         return path / "condensed.safetensors"
-    raise ValueError(f"{path} must end in .safetensors, or be a folder")
+    other = "; graphcondense.data.open_small opens .pt files" if path.suffix == ".pt" else ""
+    raise ValueError(f"{path} must end in .safetensors, or be a folder{other}")

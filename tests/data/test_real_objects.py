@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,8 +90,28 @@ def test_the_first_of_several_splits_is_read() -> None:
 
 
 def test_no_masks_name_the_transform_that_draws_them() -> None:
-    with pytest.raises(ValueError, match=r"RandomNodeSplit\(\)\(data\) draws masks"):
+    with pytest.raises(ValueError, match=r"RandomNodeSplit\(.*\)\(data\) draws masks") as said:
         as_task(a_graph())
+    call = re.search(r"torch_geometric\.transforms\.(RandomNodeSplit\([^)]*\))", str(said.value))
+    assert call is not None
+    split = eval(f"T.{call[1]}")  # what it says works here, where PyG's default leaves no node
+    assert len(as_task(split(a_graph())).train) > 10
+
+
+def test_a_list_of_names_of_nodes_is_no_name_of_the_data(tmp_path: Path) -> None:
+    graph = masked()
+    graph.name = [f"node {i}" for i in range(30)]  # as from_networkx makes it of node attributes
+    assert as_task(graph).name == "data"
+    assert graphcondense.data.mapped_task(graph, "100MB", folder=tmp_path).name == "data"
+    assert graphcondense.data.split_links(graph, negatives=2).name == "data"
+    one = a_graph()
+    one.name = graph.name
+    assert as_task(joined({"train": [one], "test": [one.clone()]})).name == "data"
+    hetero = toy_hetero()
+    hetero.name = ["a", "b"]
+    assert as_hetero(hetero).name == "hetero"
+    graph.name = "ours"
+    assert as_task(graph).name == "ours"
 
 
 # --- data sets of one, files -------------------------------------------------------------------

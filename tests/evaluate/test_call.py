@@ -127,6 +127,7 @@ def test_nothing_is_shown_of_a_training_that_does_not_ask_for_it(
             ("runs/a", None),
             r"small='runs/a' is not .*it first, graphcondense.load\('runs/a'\)",
         ),
+        (("a.pt", None), r"it first, graphcondense.data.open_small\('a.pt'\)"),
         (({"a": [Path("runs/a")]}, None), r"graphcondense.load\('runs/a'\)"),
         ((None, "cora"), r"data='cora' is not data; .*graphcondense.data.load\('cora'\)"),
         ((None, Path("cora")), r"graphcondense.data.load\('cora'\)"),

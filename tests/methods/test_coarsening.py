@@ -496,10 +496,12 @@ def test_assignments_are_saved_and_not_counted(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", [*WHOLE, *PARTS])
 def test_only_the_budget_decides_the_number_in_the_inductive_setting(name: str) -> None:
-    """The training nodes alone are assigned, and all of them."""
+    """Training nodes alone are assigned, by their numbers in the whole graph."""
     small = coarse(name, nodes=12, setting="inductive")
     assert small.num_nodes == 12
-    assert small.assignment.shape == (60,)
+    assert small.assignment.shape == (120,)
+    assert set(small.assignment[toy_graph().train_mask].tolist()) - {-1} == set(range(12))
+    assert set(small.assignment[~toy_graph().train_mask].tolist()) == {-1}
 
 
 def test_seeds_of_numpy_follow_torch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from graphcondense.ops.coarsen import coarsen, started
 from graphcondense.ops.variation import heavy_edges
 from graphcondense.run.refusals import refuse_other
 from tests.cases import toy_graph
+from tests.toys import toy_graphs, toy_hetero, toy_images, toy_rows
 
 ABLE = sorted(n for (n, kind), cls in all_methods().items() if kind == "node" and cls.updates())
 STEPWISE = sorted(set(ABLE) - {"gecc", "quotient"})
@@ -192,6 +194,13 @@ def test_a_class_may_arrive_later(name: str) -> None:
     assert set(labels(grown)) - {-1} == set(range(task.num_classes))
 
 
+@pytest.mark.parametrize("make", [toy_rows, toy_images, toy_graphs, toy_hetero])
+def test_data_of_which_no_method_goes_on_are_told(make: Callable[[], Any]) -> None:
+    small = graphcondense.condense(make(), "random", size=6, progress=False)
+    with pytest.raises(ValueError, match=r"random cannot update .* for \w+ data none can"):
+        graphcondense.update(small, make(), progress=False)
+
+
 def test_a_method_that_cannot_go_on_names_those_that_can(whole: NodeTask) -> None:
     small = graphcondense.condense(whole, "kron", nodes=12, progress=False)
     with pytest.raises(
@@ -355,11 +364,40 @@ def test_old_nodes_that_say_nothing_are_refused(
             graphcondense.update(other, graph, old_nodes=old, progress=False)
 
 
-def test_groups_of_training_nodes_alone_have_no_old_nodes(whole: NodeTask, early: NodeTask) -> None:
+@pytest.mark.parametrize("asked", ["grown", "old_nodes"])
+@pytest.mark.parametrize("name", ["heavy-edge", "convmatch"])
+def test_groups_of_training_nodes_alone_stay_together(
+    whole: NodeTask, early: NodeTask, name: str, asked: str
+) -> None:
+    """Also where nodes in the middle are labelled later, so that training nodes are others."""
     options: dict[str, Any] = {"setting": "inductive", "progress": False}
-    small = graphcondense.condense(early, "heavy-edge", nodes=6, **options)
+    small = graphcondense.condense(early, name, nodes=9, **options)
+    assert torch.equal((small.assignment >= 0).nonzero().flatten(), early.train)
+    if asked == "grown":
+        late = whole.test[:12]
+        graph = replace(
+            whole, train=torch.cat([whole.train, late]).sort().values, test=whole.test[12:]
+        )
+        old = torch.arange(120).where(torch.arange(120) < 90, -1)
+        grown = graphcondense.update(small, graph, nodes=15, progress=False)
+    else:
+        graph, old = changed(whole)
+        grown = graphcondense.update(small, graph, nodes=15, old_nodes=old, progress=False)
+    assert torch.equal((grown.assignment >= 0).nonzero().flatten(), graph.train.sort().values)
+    before = small.assignment[old.clamp_min(0)].where(old >= 0, -1)
+    for group in range(9):
+        assert len(set(grown.assignment[graph.train][before[graph.train] == group].tolist())) < 2
+
+
+def test_groups_of_some_nodes_alone_are_refused(whole: NodeTask, early: NodeTask) -> None:
+    small = graphcondense.condense(
+        early, "heavy-edge", nodes=6, setting="inductive", progress=False
+    )
+    small.assignment = small.assignment[early.train]  # as it was once
+    with pytest.raises(ValueError, match=r"assignment groups \d+ nodes, and .* before had 90"):
+        graphcondense.update(small, whole, progress=False)
     graph, old = changed(whole)
-    with pytest.raises(ValueError, match=r"groups \d+ of the 90 nodes before .*training nodes"):
+    with pytest.raises(ValueError, match=r"groups \d+ of the 90 nodes before; condense anew"):
         graphcondense.update(small, graph, old_nodes=old, progress=False)
 
 

@@ -254,6 +254,11 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def test_who_opens_other_files_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"graphcondense\.data\.open_small opens \.pt files"):
+        load(tmp_path / "small.pt")
+
+
 def test_unwritable_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=f"cannot write into the folder {tmp_path / 'file'}"):
