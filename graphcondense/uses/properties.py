@@ -21,6 +21,7 @@ from graphcondense.evaluate.floors import random_subgraph
 from graphcondense.evaluate.result import COLOURS, Column, Result, dash
 from graphcondense.nn.batched import Matrix
 from graphcondense.ops.fields import Count, Natural, Seed, Several, check_each
+from graphcondense.ops.tables import measure
 from graphcondense.ops.types import Floats
 from graphcondense.uses.results import check_named, named_graphs
 
@@ -97,9 +98,9 @@ class Properties(Result):
         Column("graphs", lambda row: f"{row.graphs}"),
         Column("nodes", lambda row: f"{row.nodes:,.0f}"),
         Column("edges", lambda row: f"{row.edges:,.0f}"),
-        Column("density %", lambda row: dash(row.density, ".2f", 100)),
+        Column("density %", lambda row: dash(row.density, ".3g", 100)),
         Column("degree", lambda row: f"{row.degree:.2f}"),
-        Column("weighted", lambda row: f"{row.weighted_degree:.2f}"),
+        Column("weighted", lambda row: measure(row.weighted_degree)),
         Column("degree dist.", lambda row: dash(row.degree_distance, ".3f")),
         Column("energy dist.", lambda row: dash(row.energy_distance, ".3f")),
         Column("homophily %", lambda row: dash(row.homophily, ".1f", 100)),

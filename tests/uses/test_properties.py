@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -223,6 +224,17 @@ def test_table_json_latex_frame_and_picture(tmp_path):
     assert r"\toprule" in result.to_latex()
     result.plot(tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_small_weights_and_densities_are_no_zeros_in_the_table():
+    """Weights have a unit of their own, and a large graph has few of all edges."""
+    light = small()
+    light.edge_weight *= 1e-4
+    result = compare_properties({"ours": light}, real(), dense_nodes=10, steps=4)
+    thin = replace(row(result, "ours"), density=2.2e-5)
+    table = replace(result, rows=(thin,)).table()
+    assert "0.0004" in table  # (4 + 3 + 9 + 4) / 5 of 1e-4
+    assert "0.0022" in table
 
 
 @pytest.mark.parametrize(
