@@ -76,6 +76,11 @@ def main() -> None:
     args, failed = parser.parse_args(), list[str]()
     rows = kept(args.out)
     if not args.page:
+        if other := {row["trainings"] for row in rows} - {args.trainings}:
+            parser.error(
+                f"--trainings {args.trainings}: rows in --out have {other}; give that, or another "
+                "folder"
+            )
         there = {(row["data"], row["setting"], row["seed"]) for row in rows}
         wanted = [
             (data, setting, seed)
@@ -88,6 +93,8 @@ def main() -> None:
             rows.append(row)
             args.out.mkdir(parents=True, exist_ok=True)
             write_whole(args.out / "frontier.json", json.dumps({"rows": rows}, indent=1) + "\n")
+    elif not rows:
+        parser.error(f"{args.out} has no frontier.json")
     if rows:
         write_whole(args.out / "frontier.md", page(rows))
         picture(rows, args.out / "frontier.png")
@@ -169,12 +176,15 @@ def told(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def on_frontier(found: Mapping[str, Mapping[str, float]]) -> set[str]:
-    """The settings that no other beats both with a GCN and in the mean."""
+    """The settings that no other is better than with a GCN or in the mean, and no worse in the
+    other; settings that are level in both stand beside each other."""
     return {
         name
         for name, own in found.items()
         if not any(
-            other["GCN"] >= own["GCN"] and other["mean"] >= own["mean"] and other != own
+            other["GCN"] >= own["GCN"]
+            and other["mean"] >= own["mean"]
+            and (other["GCN"], other["mean"]) != (own["GCN"], own["mean"])
             for other in found.values()
         )
     }

@@ -9,7 +9,7 @@ on the result with several seeds, and takes the time of all of that. Learning en
 ``--cell-seconds``, and then the best set by validation so far is what is evaluated; the table marks
 such cells. Each cell is one process of one thread, two cells at a time. Finished cells are kept in
 ``--out``/cells and not run again; delete that folder to start over. The page also has the rows of
-``--out``/images.json, which earlier runs wrote, where there is no newer cell.
+``--out``/images.json, which earlier runs wrote, where there is no cell.
 """
 
 from __future__ import annotations

@@ -52,14 +52,36 @@ def test_numbers_of_a_setting_by_hand(frontier: ModuleType) -> None:
 
 
 def test_who_is_on_the_frontier(frontier: ModuleType) -> None:
-    """A setting that another beats in both is not, nor one that is only level in one of them."""
+    """A setting that another beats in both is not, nor one that is only level in one of them; of
+    those that are level in both, all are."""
     found = {
-        "a": {"GCN": 83.0, "mean": 80.0},
+        "a": {"GCN": 83.0, "mean": 80.0, "seconds": 2.0},
+        "e": {"GCN": 83.0, "mean": 80.0, "seconds": 9.0},
         "b": {"GCN": 82.0, "mean": 81.0},
         "c": {"GCN": 82.0, "mean": 80.5},
         "d": {"GCN": 81.0, "mean": 79.0},
     }
-    assert frontier.on_frontier(found) == {"a", "b"}
+    assert frontier.on_frontier(found) == {"a", "b", "e"}
+
+
+@pytest.mark.parametrize(("words", "said"), [(["--page"], "no frontier.json"), ([], "have {1}")])
+def test_what_cannot_act_is_refused(
+    words: list[str],
+    said: str,
+    frontier: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """A page of nothing, and trainings beside rows of another number."""
+    if not words:
+        rows = [row(frontier, "means", 0)]
+        (tmp_path / "frontier.json").write_text(json.dumps({"rows": rows}))
+    told = ["frontier.py", *words, "--trainings", "5", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", told)
+    with pytest.raises(SystemExit):
+        frontier.main()
+    assert said in capsys.readouterr().err
 
 
 def test_rows_that_are_there_are_not_made_again(

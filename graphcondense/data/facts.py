@@ -94,8 +94,9 @@ def facts_of(data: object, n: int, made: str = "") -> Facts:
 
 
 def text_of(data: object, name: str) -> str | None:
-    """What ``data`` say of themselves under ``name``, such as what they are called. What is no text
-    is something of the user's own: ``from_networkx`` makes a list of the names of nodes.
+    """What ``data`` say of themselves under ``name``, such as what they are called; ``None`` where
+    it is no text, which is something of the user's own: ``from_networkx`` makes a list of the names
+    of nodes.
 
     >>> from types import SimpleNamespace
     >>> text_of(SimpleNamespace(name="cora"), "name"), text_of(SimpleNamespace(name=["a"]), "name")

@@ -205,7 +205,11 @@ class Problem(ABC, Generic[Task, Export, Small]):
 
     def as_seen(self, before: Small) -> Small:
         """A set to update, with what it says of single examples for those alone that the method
-        sees."""
+        sees.
+
+        Raises:
+            ValueError: none of them was seen before.
+        """
         return before
 
     def describe(self) -> About:

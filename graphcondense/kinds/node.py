@@ -178,6 +178,11 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         out = copy.copy(before)
         new = train >= len(group)
         out.assignment = group[train.masked_fill(new, 0)].masked_fill(new, -1)
+        if (group >= 0).any() and not (out.assignment >= 0).any():
+            raise ValueError(
+                "no training node of before is a training node now, so no group is left; condense "
+                "anew"
+            )
         return out
 
     def about(self) -> About:

@@ -136,7 +136,8 @@ def _mapping_lines(contents: Contents) -> list[str]:
     size = sum(part.numel() * part.element_size() for part in parts)
     return [
         "`mapping_crow`, `mapping_col` and `mapping_value` say to which nodes each of "
-        f"{len(crow) - 1:,} nodes of the real graph belongs, and how much: {len(col):,} entries, "
+        f"{len(crow) - 1:,} nodes of the real graph belongs (of training nodes alone, in their "
+        f"order, in the inductive setting), and how much: {len(col):,} entries, "
         f"{size:,} bytes beside the graph, which no model trains on. `graphcondense serve` sends "
         "the edges of unseen nodes through them; `graphcondense.data.mapping_matrix(small)` is the "
         "sparse matrix.",

@@ -79,6 +79,7 @@ def mapping_matrix(small: Data) -> sp.csr_matrix:
     """To which condensed nodes each real one belongs, and how much: ``M [N, n]``, float32.
 
     Edges ``a [b, N]`` that reach new nodes from real ones become ``a M`` to the condensed graph.
+    Of a graph that was condensed in the inductive setting the rows are its training nodes.
     It is stored by row: ``mapping_crow [N + 1]``, ``mapping_col [m]`` and ``mapping_value [m]``.
 
     Raises:

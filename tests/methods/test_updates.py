@@ -389,6 +389,16 @@ def test_groups_of_training_nodes_alone_stay_together(
         assert len(set(grown.assignment[graph.train][before[graph.train] == group].tolist())) < 2
 
 
+def test_no_group_that_is_left_is_refused(whole: NodeTask, early: NodeTask) -> None:
+    """Other nodes train now, and the groups were of those of before."""
+    small = graphcondense.condense(
+        early, "heavy-edge", nodes=6, setting="inductive", progress=False
+    )
+    others = replace(whole, train=whole.test[:30], test=whole.test[30:], val=whole.val)
+    with pytest.raises(ValueError, match="no training node of before is a training node now"):
+        graphcondense.update(small, others, nodes=9, progress=False)
+
+
 def test_groups_of_some_nodes_alone_are_refused(whole: NodeTask, early: NodeTask) -> None:
     small = graphcondense.condense(
         early, "heavy-edge", nodes=6, setting="inductive", progress=False

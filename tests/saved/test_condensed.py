@@ -255,8 +255,11 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_who_opens_other_files_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"graphcondense\.data\.open_small opens \.pt files"):
+    said = r"torch\.save writes \.pt files, and graphcondense\.data\.open_small opens them"
+    with pytest.raises(ValueError, match=said):
         load(tmp_path / "small.pt")
+    with pytest.raises(ValueError, match=r"in \.safetensors, or be a folder$"):
+        load(tmp_path / "small.csv")
 
 
 def test_unwritable_folder(tmp_path):
