@@ -160,6 +160,19 @@ def read(path: Path) -> Cell | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def kept_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a table that earlier commands wrote."""
+    rows: list[dict[str, Any]] = json.loads(path.read_text())["rows"] if path.exists() else []
+    return rows
+
+
+def keep_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write them, all or none; the folder is made."""
+    from graphcondense.ops.files import write_whole
+
+    write_whole(path, json.dumps({"rows": rows}, indent=1) + "\n")
+
+
 def pooled(cell: Cell, key: str) -> list[float]:
     """All trainings of all seeds, in per cent."""
     return [100 * value for seed in cell["seeds"] for value in seed[key]]

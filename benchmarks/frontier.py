@@ -2,27 +2,27 @@
 
     OMP_NUM_THREADS=1 python benchmarks/frontier.py --root DATA --out docs/results
 
-Each setting changes the default in one way. A row is one condensation by one setting, with the
-score of every model that ``transfer.py`` has. Rows are kept in ``frontier.json`` and are not made
-again; ``--page`` alone writes the tables and the picture from them. Test scores say how far a
+Nearly all settings change the default in one way. A row is one condensation by one setting, with
+the score of every model that ``transfer.py`` has. Rows are kept in ``frontier.json`` and are not
+made again; ``--page`` alone writes the tables and the picture from them. Test scores say how far a
 setting can bring a model, and nothing is chosen by them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import nodes
 import transfer
 import when
-from cells import add_workers, each, end
+from cells import add_workers, each, end, keep_rows, kept_rows
 
 from graphcondense.nn.batched import MODELS
 from graphcondense.ops.figures import COLOURS, FAINT, new_figure, plain, saved
@@ -57,8 +57,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """By what the tables call them."""
 
 Row = dict[str, Any]
-Job = tuple[str, str, int]
-"""Data, setting and seed."""
 
 
 def main() -> None:
@@ -82,17 +80,14 @@ def main() -> None:
                 "folder"
             )
         there = {(row["data"], row["setting"], row["seed"]) for row in rows}
-        wanted = [
-            (data, setting, seed)
-            for seed in range(args.seeds)
-            for data in args.data
-            for setting in args.settings
-        ]
-        jobs = {f"{job}": (args.root, *job, args.trainings) for job in wanted if job not in there}
+        jobs = {
+            f"{data}, {setting}, {seed}": (args.root, data, setting, seed, args.trainings)
+            for seed, data, setting in product(range(args.seeds), args.data, args.settings)
+            if (data, setting, seed) not in there
+        }
         for row in each(made, jobs, workers=args.workers, seconds=args.seconds, failed=failed):
             rows.append(row)
-            args.out.mkdir(parents=True, exist_ok=True)
-            write_whole(args.out / "frontier.json", json.dumps({"rows": rows}, indent=1) + "\n")
+            keep_rows(args.out / "frontier.json", rows)
     elif not rows:
         parser.error(f"{args.out} has no frontier.json")
     if rows:
@@ -111,12 +106,7 @@ def made(job: tuple[str | None, str, str, int, int]) -> Row:
         fits = transfer.fitted(evaluator, model, small, trainings, 4.0)
         values = [value for fit in fits for value in fit.test_selected.tolist()]
         scores[model] = 100 * statistics.fmean(values)
-    return {
-        **(
-            {}
-            if SETTINGS[setting]
-            else {"teacher": right(transfer.lesson(root, data, 0, seed), task)}
-        ),
+    row = {
         "data": data,
         "nodes": BUDGETS[data],
         "setting": setting,
@@ -127,6 +117,9 @@ def made(job: tuple[str | None, str, str, int, int]) -> Row:
         "when": when.stamp(),
         "scores": scores,
     }
+    if not SETTINGS[setting]:
+        row["teacher"] = right(transfer.lesson(root, data, 0, seed), task)
+    return row
 
 
 def right(lesson: Any, task: Any) -> float:
@@ -144,9 +137,7 @@ def evaluator_of(root: str | None, data: str) -> Any:
 
 def kept(out: Path) -> list[Row]:
     """Rows of earlier commands."""
-    path = out / "frontier.json"
-    rows: list[Row] = json.loads(path.read_text())["rows"] if path.exists() else []
-    return rows
+    return kept_rows(out / "frontier.json")
 
 
 def settings_of(rows: Sequence[Row], data: str) -> dict[str, dict[str, float]]:

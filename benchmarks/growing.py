@@ -12,7 +12,6 @@ whole graph, too, beside the first method.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 import when
+from cells import keep_rows, kept_rows
 
 from graphcondense.ops.files import write_whole
 from graphcondense.ops.tables import Table
@@ -68,8 +68,7 @@ def main() -> None:
         for method in args.methods:
             whole = ["--whole"] if args.whole and method == args.methods[0] else []
             merge(rows, measured(args.graph, method, [*told, *whole]))
-            args.out.mkdir(parents=True, exist_ok=True)
-            write_whole(args.out / "growing.json", json.dumps({"rows": rows}, indent=1) + "\n")
+            keep_rows(args.out / "growing.json", rows)
     for graph in dict.fromkeys(row["graph"] for row in rows):
         write_whole(args.out / f"growing-{graph}.md", page(graph, rows))
 
@@ -91,9 +90,7 @@ def measured(graph: str, method: str, told: Sequence[str]) -> list[Row]:
 
 def kept(out: Path) -> list[Row]:
     """Rows of earlier commands."""
-    path = out / "growing.json"
-    rows: list[Row] = json.loads(path.read_text())["rows"] if path.exists() else []
-    return rows
+    return kept_rows(out / "growing.json")
 
 
 def merge(rows: list[Row], new: Sequence[Row]) -> None:

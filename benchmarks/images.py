@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import cells
-from cells import Cell, pooled
+from cells import Cell, keep_rows, kept_rows, pooled
 
 from graphcondense.ops.files import write_whole
 
@@ -149,7 +149,7 @@ def write_page(args: argparse.Namespace) -> None:
     """``images.json``, a row a cell, and ``images.md``, a table a data set."""
     rows = {key_of(row): row for row in [*kept(args.out), *rows_of(args.out / "cells" / "images")]}
     found = [rows[key] for key in sorted(rows)]
-    write_whole(args.out / "images.json", json.dumps({"rows": found}, indent=1) + "\n")
+    keep_rows(args.out / "images.json", found)
     write_whole(args.out / "images.md", page(found))
 
 
@@ -159,9 +159,7 @@ def key_of(row: Row) -> tuple[str, str, int]:
 
 def kept(out: Path) -> list[Row]:
     """Rows of earlier runs."""
-    path = out / "images.json"
-    rows: list[Row] = json.loads(path.read_text())["rows"] if path.exists() else []
-    return rows
+    return kept_rows(out / "images.json")
 
 
 def rows_of(folder: Path) -> Iterator[Row]:

@@ -29,6 +29,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 import when
+from cells import keep_rows, kept_rows
 from scipy.sparse.csgraph import shortest_path
 
 import graphcondense
@@ -91,8 +92,7 @@ def main() -> None:
     if args.out is not None:
         rows = kept(args.out)
         merge(rows, row)
-        args.out.mkdir(parents=True, exist_ok=True)
-        write_whole(args.out / "targets.json", json.dumps({"rows": rows}, indent=1) + "\n")
+        keep_rows(args.out / "targets.json", rows)
         write_pages(args.out, rows)
 
 
@@ -176,9 +176,7 @@ def wiener(task: GraphTask) -> GraphTask:
 
 def kept(out: Path) -> list[Row]:
     """Rows of earlier commands."""
-    path = out / "targets.json"
-    rows: list[Row] = json.loads(path.read_text())["rows"] if path.exists() else []
-    return rows
+    return kept_rows(out / "targets.json")
 
 
 def merge(rows: list[Row], new: Row) -> None:

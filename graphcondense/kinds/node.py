@@ -14,6 +14,7 @@ from graphcondense.core.method import Method
 from graphcondense.core.types import Source
 from graphcondense.data.task import NodeTask, classified
 from graphcondense.kinds.kind import About, Kind, Measured, Problem, Setting, of_one
+from graphcondense.ops.arrays import groups_at
 from graphcondense.ops.dp import noise_multiplier
 
 if TYPE_CHECKING:
@@ -156,17 +157,16 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         the graph, -1 for those that were not seen."""
         from graphcondense.data.examples import nearest_examples
 
-        seen, numbers = self.seen, None
+        seen, inductive = self.seen, self.setting == "inductive"
         if self.budget is not None and "assignment" in export:
             del export["assignment"]
-        if self.setting == "inductive":
-            seen, numbers = seen.subgraph(seen.train), seen.train
         if self.method is not None and self.budget is None and seen.facts.readable:
-            near = nearest_examples(export, seen, self.method.row_weights, numbers)
+            those = (seen.subgraph(seen.train), seen.train) if inductive else (seen, None)
+            near = nearest_examples(export, those[0], self.method.row_weights, those[1])
             export.condensed = {"examples": near}
-        if numbers is not None and "assignment" in export:
+        if inductive and "assignment" in export:
             group = torch.full((self.task.num_nodes,), -1)
-            group[numbers] = export.assignment.to(group)
+            group[seen.train] = export.assignment.to(group)
             export.assignment = group
         return export
 
@@ -174,10 +174,9 @@ class NodeProblem(Problem[NodeTask, "Data", "Data"]):
         group = getattr(before, "assignment", None)
         if self.setting != "inductive" or not isinstance(group, torch.Tensor):
             return before
-        train = self.seen.train.to(group.device)
+        train = self.seen.train
         out = copy.copy(before)
-        new = train >= len(group)
-        out.assignment = group[train.masked_fill(new, 0)].masked_fill(new, -1)
+        out.assignment = groups_at(group, train.where(train < len(group), -1))
         if (group >= 0).any() and not (out.assignment >= 0).any():
             raise ValueError(
                 "no training node of before is a training node now, so no group is left; condense "

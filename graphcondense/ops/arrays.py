@@ -154,6 +154,16 @@ def added_up(matrix: sp.csr_matrix) -> sp.csr_matrix:
     return out
 
 
+def groups_at(group: Tensor, places: Tensor) -> Tensor:
+    """The groups of the nodes at ``places``, -1 where a place is -1.
+
+    >>> groups_at(torch.tensor([5, 7, -1]), torch.tensor([1, -1, 2, 0])).tolist()
+    [7, -1, -1, 5]
+    """
+    places = places.to(group.device)
+    return group[places.clamp_min(0)].masked_fill(places < 0, -1)
+
+
 def digest_of(ids: Sequence[str] | np.ndarray) -> str:
     """A hash of ids in their order, by which data that have grown are told from others.
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from graphcondense.ops.arrays import plain
+from graphcondense.ops.arrays import groups_at, plain
 from graphcondense.ops.fields import brief
 
 S = TypeVar("S")
@@ -84,7 +84,5 @@ def as_now(small: S, old: Tensor, before: object) -> S:
             "nodes before; condense anew"
         )
     out = copy.copy(small)
-    moved = group[old.clamp_min(0).to(group.device)]
-    moved[(old < 0).to(group.device)] = -1
-    out.assignment = moved  # type: ignore[attr-defined]
+    out.assignment = groups_at(group, old)  # type: ignore[attr-defined]
     return out

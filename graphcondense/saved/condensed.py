@@ -408,6 +408,7 @@ def file_of(path: str | Path) -> Path:
         return path
     if path.is_dir() or not path.suffix:
         return path / "condensed.safetensors"
-    other = "; torch.save writes .pt files, and graphcondense.data.open_small opens them"
-    other = other if path.suffix == ".pt" else ""
-    raise ValueError(f"{path} must end in .safetensors, or be a folder{other}")
+    hint = "; torch.save writes .pt files, and graphcondense.data.open_small opens them"
+    raise ValueError(
+        f"{path} must end in .safetensors, or be a folder{hint * (path.suffix == '.pt')}"
+    )
